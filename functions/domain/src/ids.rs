@@ -1,0 +1,80 @@
+//! Names that are computed, never invented twice: tokens, tags, object keys, execution names.
+
+use sha2::{Digest, Sha256};
+
+/// Tag that names the network a resource belongs to.
+pub const TAG_NETWORK: &str = "consortium:network";
+/// Tag that names the member a resource belongs to.
+pub const TAG_MEMBER: &str = "consortium:member";
+/// Tag that names the execution that made a resource.
+pub const TAG_EXECUTION: &str = "consortium:execution";
+/// Tag that names the RunInstances call (one batch) that made a resource.
+pub const TAG_BATCH: &str = "consortium:batch";
+/// Tag that names a node; follows creation.
+pub const TAG_NODE: &str = "consortium:node";
+/// Tag that names a volume's role (`root`, `data`, `identity`, `authority`); follows creation.
+pub const TAG_VOLUME: &str = "consortium:volume";
+
+/// Device names of a node's extra volumes, and what each is for.
+pub const DEVICES: [(&str, &str); 4] =
+    [("/dev/xvda", "root"), ("/dev/sdf", "data"), ("/dev/sdg", "identity"), ("/dev/sdh", "authority")];
+
+/// SHA-256 as lower-case hex.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// An EC2 client token (64 characters at most): the same parts always give the same token.
+pub fn client_token(parts: &[&str]) -> String {
+    sha256_hex(parts.join("\u{1f}").as_bytes())
+}
+
+/// The id of one command of an execution; it is the command's Comment (100 characters at most) and its journal key.
+pub fn op(execution: &str, phase: &str) -> String {
+    format!("{execution}:{phase}")
+}
+
+/// Where a network's lock lies in the hub bucket.
+pub fn lock_key(network: &str) -> String {
+    format!("networks/{network}/lock.json")
+}
+
+/// Where one revision of a network's manifest lies in the hub bucket.
+pub fn manifest_key(network: &str, revision: u64) -> String {
+    format!("networks/{network}/manifest/{revision:08}.json")
+}
+
+/// Where the plan of an execution lies in the hub bucket.
+pub fn plan_key(network: &str, execution: &str) -> String {
+    format!("exchange/{network}/{execution}/plan.json")
+}
+
+/// Prefix of everything that nodes exchange in one execution.
+pub fn exchange_prefix(network: &str, execution: &str) -> String {
+    format!("exchange/{network}/{execution}/")
+}
+
+/// Where a node puts one public thing for the others.
+pub fn exchange_key(network: &str, execution: &str, member: &str, node: &str, name: &str) -> String {
+    format!("exchange/{network}/{execution}/{member}/{node}/{name}")
+}
+
+/// Where the assembled genesis lies; its own hash is part of the key.
+pub fn genesis_key(network: &str, execution: &str, sha256: &str) -> String {
+    format!("exchange/{network}/{execution}/genesis-{sha256}.json")
+}
+
+/// The member's own epoch object for a network.
+pub fn epoch_key(network: &str) -> String {
+    format!("epoch/{network}")
+}
+
+/// The member's own mark that a network's chain was started.
+pub fn started_key(network: &str) -> String {
+    format!("started/{network}")
+}
+
+/// The member's own log entry of one order.
+pub fn log_key(network: &str, epoch: u64, function: &str, op: &str) -> String {
+    format!("log/{network}/{epoch:08}/{function}/{}", &sha256_hex(op.as_bytes())[..16])
+}

@@ -1,0 +1,119 @@
+//! Configuration of a node as data: what every node gets, what a request may change, what it may not.
+
+use crate::fault::Fault;
+use crate::plan::PlannedNode;
+use serde_json::{Map, Value, json};
+
+/// Up to this many nodes all dial all.
+pub const FULL_MESH_MAX: usize = 20;
+/// Above it each dials this many; a node accepts 40 inbound peers at most.
+pub const DIALS: usize = 8;
+
+/// Paths that the suite itself sets because safety or the ceremony depends on them.
+const OURS: [&str; 16] = [
+    "moniker",
+    "genesis_file",
+    "priv_validator_key_file",
+    "priv_validator_state_file",
+    "priv_validator_laddr",
+    "node_key_file",
+    "p2p.laddr",
+    "p2p.persistent_peers",
+    "p2p.unconditional_peer_ids",
+    "p2p.external_address",
+    "rpc.laddr",
+    "api.enable",
+    "grpc.enable",
+    "grpc-web.enable",
+    "json-rpc.enable",
+    "consensus.double_sign_check_height",
+];
+
+/// Refuses paths in a request that the suite must decide, and values that TOML does not have.
+pub fn check_given(config: &Map<String, Value>, app: &Map<String, Value>) -> Result<(), Fault> {
+    for (file, given) in [("config_toml", config), ("app_toml", app)] {
+        for (path, value) in given {
+            let field = format!("{file}.{path}");
+            if OURS.contains(&path.as_str()) {
+                return Err(Fault::field(&field, "is decided by the suite and cannot be given", "\"consensus.timeout_commit\":\"5s\""));
+            }
+            let named = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+            if !path.split('.').all(named) || path.split('.').count() > 2 {
+                return Err(Fault::field(&field, "not a path `key` or `section.key`", "\"mempool.size\""));
+            }
+            if !(value.is_string() || value.is_boolean() || value.is_i64()) {
+                return Err(Fault::field(&field, "must be a string, a whole number, true or false", "5000"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Values for config.toml of a validator: ours over the request's.
+/// `peers` are the nodes it dials, `identity` the mount of its identity volume.
+pub fn config_toml(given: &Map<String, Value>, node: &str, peers: &str, unconditional: &str, identity: &str) -> Map<String, Value> {
+    let mut values = given.clone();
+    let ours = json!({
+        "moniker": node,
+        "priv_validator_key_file": format!("{identity}/priv_validator_key.json"),
+        "priv_validator_state_file": format!("{identity}/priv_validator_state.json"),
+        "node_key_file": format!("{identity}/node_key.json"),
+        "p2p.addr_book_strict": false,
+        "p2p.persistent_peers": peers,
+        "p2p.unconditional_peer_ids": unconditional,
+        "rpc.laddr": "tcp://0.0.0.0:26657",
+        "rpc.pprof_laddr": "",
+        "instrumentation.prometheus": true,
+    });
+    if let Value::Object(ours) = ours {
+        values.extend(ours);
+    }
+    values
+}
+
+/// Values for app.toml of a validator: fewer doors, and a price that exists.
+pub fn app_toml(given: &Map<String, Value>) -> Map<String, Value> {
+    let mut values = Map::new();
+    values.insert("minimum-gas-prices".into(), json!("1ugas"));
+    values.extend(given.clone());
+    for door in ["api.enable", "grpc.enable", "grpc-web.enable", "json-rpc.enable"] {
+        values.insert(door.into(), json!(false));
+    }
+    values
+}
+
+/// The nodes that `index` dials: all others up to [`FULL_MESH_MAX`], else [`DIALS`] at growing distances on a ring.
+pub fn dials(index: usize, nodes: &[PlannedNode]) -> Vec<usize> {
+    let n = nodes.len();
+    if n <= FULL_MESH_MAX {
+        return (0..n).filter(|i| *i != index).collect();
+    }
+    // Distances spread over the ring, so that every node is dialled by exactly DIALS others and the diameter stays small.
+    let mut found: Vec<usize> = (0..DIALS).map(|k| (index + 1 + k * (n - 1) / DIALS) % n).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nodes(n: usize) -> Vec<PlannedNode> {
+        (0..n).map(|i| PlannedNode { name: format!("node{i}"), member: "founder".into(), kind: "validator".into(), power: 100 }).collect()
+    }
+
+    #[test]
+    fn a_hundred_nodes_stay_under_the_inbound_limit_and_connected() {
+        let all = nodes(100);
+        let mut inbound = vec![0; 100];
+        for i in 0..100 {
+            let d = dials(i, &all);
+            assert_eq!(d.len(), DIALS);
+            assert!(!d.contains(&i));
+            d.iter().for_each(|j| inbound[*j] += 1);
+        }
+        assert!(inbound.iter().all(|n| *n <= 40 && *n >= 1));
+        assert_eq!(dials(2, &nodes(4)), [0, 1, 3]);
+    }
+}

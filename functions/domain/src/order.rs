@@ -1,0 +1,146 @@
+//! What the hub asks of a member's functions, and what those ask of a node. Both sides read the same types.
+
+use crate::fault::{Class, Fault};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A node command's answer must stay below the 2,500 characters that ListCommandInvocations shows.
+pub const ANSWER_MAX: usize = 2_400;
+/// The document's one parameter may be this long.
+pub const ORDER_MAX: usize = 24_000;
+
+/// What the hub sends to a member's function.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberOrder {
+    /// The relation id of the invitation; unique per member.
+    pub relation: String,
+    /// Network.
+    pub network: String,
+    /// Execution that asks.
+    pub execution: String,
+    /// Epoch of the lock that the execution holds.
+    pub epoch: u64,
+    /// What the function needs.
+    #[serde(default)]
+    pub params: Value,
+}
+
+impl MemberOrder {
+    /// Checks what any function checks before it looks at its own parameters. The epoch is checked against the member's own object.
+    pub fn check(&self, relation: &str, region: &str) -> Result<(), Fault> {
+        if self.relation != relation {
+            return Err(Fault::new(Class::Denied, format!("relation `{}` is not this member's", self.relation)));
+        }
+        let name = |s: &str, max: usize| {
+            !s.is_empty() && s.len() <= max && s.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        };
+        if !name(&self.network, 32) {
+            return Err(Fault::field("network", "not a network's name", "\"testnet\""));
+        }
+        if !name(&self.execution, 80) || !self.execution.starts_with(&self.network) {
+            return Err(Fault::field("execution", "not an execution of this network", format!("\"{}-launch-01\" in {region}", self.network)));
+        }
+        Ok(())
+    }
+}
+
+/// One node as commands see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OrderNode {
+    /// Name.
+    pub name: String,
+    /// Instance id.
+    pub instance: String,
+    /// Private address.
+    pub ip: String,
+}
+
+/// The one parameter of the SSM document: base64url JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeOrder {
+    /// Journal key; also the command's Comment.
+    pub op: String,
+    /// Epoch; a lower one than the node has seen is refused.
+    pub epoch: u64,
+    /// Network.
+    pub network: String,
+    /// Execution.
+    pub execution: String,
+    /// Member whose node this is.
+    pub member: String,
+    /// What to do: one of [`VERBS`].
+    pub verb: String,
+    /// Bucket of the exchange objects.
+    pub bucket: String,
+    /// Region of that bucket.
+    pub region: String,
+    /// The nodes that the order speaks of; a node finds itself by instance id.
+    pub nodes: Vec<OrderNode>,
+    /// What the verb needs.
+    #[serde(default)]
+    pub params: Value,
+}
+
+/// Every verb of nodectl that an order may name.
+pub const VERBS: [&str; 6] = ["prepare", "sign-certificates", "make-gentx", "check-genesis", "start", "check-blocks"];
+
+impl NodeOrder {
+    /// As the document's parameter. `InvalidInput` when it would not fit.
+    pub fn encode(&self) -> Result<String, Fault> {
+        let json = serde_json::to_vec(self).map_err(|e| Fault::internal(e.to_string()))?;
+        let text = URL_SAFE_NO_PAD.encode(json);
+        if text.len() > ORDER_MAX {
+            let why = format!("order of {} characters; at most {ORDER_MAX} fit one command", text.len());
+            return Err(Fault::new(Class::InvalidInput, why));
+        }
+        Ok(text)
+    }
+
+    /// Reads what [`NodeOrder::encode`] wrote.
+    pub fn decode(text: &str) -> Result<NodeOrder, Fault> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|e| Fault::field("order", format!("not base64url: {e}"), "eyJvcCI6…"))?;
+        let order: NodeOrder = serde_json::from_slice(&bytes).map_err(|e| Fault::field("order", e, "{\"op\":\"…\",\"verb\":\"prepare\",…}"))?;
+        if !VERBS.contains(&order.verb.as_str()) {
+            return Err(Fault::field("verb", format!("`{}` is not one of {}", order.verb, VERBS.join(", ")), "\"prepare\""));
+        }
+        Ok(order)
+    }
+}
+
+/// What a node answers on stdout, one JSON object.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeAnswer {
+    /// The node's name.
+    pub node: String,
+    /// What came out, if it went well.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub result: Value,
+    /// Why it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Fault>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_read_back_and_hold_no_shell_character() {
+        let order = NodeOrder {
+            op: "testnet-launch-1:prepare".into(), epoch: 3, network: "testnet".into(), execution: "testnet-launch-1".into(),
+            member: "founder".into(), verb: "prepare".into(), bucket: "b".into(), region: "us-east-1".into(), nodes: vec![],
+            params: serde_json::json!({"text": "$(rm -rf /); `x` \u{4e2d}"}),
+        };
+        let text = order.encode().expect("fits");
+        assert!(text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_'));
+        assert_eq!(NodeOrder::decode(&text).expect("reads"), order);
+        let mut bad = order.clone();
+        bad.verb = "run".into();
+        assert!(NodeOrder::decode(&bad.encode().expect("fits")).is_err());
+        bad.params = serde_json::json!("x".repeat(20_000));
+        assert!(bad.encode().is_err());
+    }
+}

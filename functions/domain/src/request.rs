@@ -1,0 +1,253 @@
+//! What a person asks for: the launch request, its schema, its defaults and its refusals.
+
+use crate::fault::{Class, Fault};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// Chain ids above this length are refused by irita's `init`.
+pub const CHAIN_ID_MAX: usize = 48;
+/// More nodes than this need another topology than the one that is built here.
+pub const VALIDATORS_MAX: u32 = 100;
+/// A request larger than this is refused unread; 100 named nodes need less than a tenth of it.
+pub const REQUEST_MAX_BYTES: usize = 256 * 1024;
+/// The image that is pulled unless the request names one.
+pub const DEFAULT_IMAGE: &str = "bianjie/irita:v3.2.3-wenchangchain";
+/// The smallest valid request, shown with refusals.
+pub const EXAMPLE: &str = r#"{"network":"testnet","chain_id":"testnet","size":"test","validators":4}"#;
+
+/// Machine size, by the article's two rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Size {
+    /// 2 vCPU, 8 GB.
+    Test,
+    /// 4 vCPU, 16 GB.
+    Production,
+}
+
+impl Size {
+    /// Instance types in the order they are tried.
+    pub fn instance_types(self) -> Vec<String> {
+        let types = match self {
+            Size::Test => ["m6a.large", "m5.large", "t3.large"],
+            Size::Production => ["m6a.xlarge", "m5a.xlarge", "m6i.xlarge"],
+        };
+        types.map(String::from).to_vec()
+    }
+}
+
+/// Sizes of a node's disks in GB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disks {
+    /// Root volume.
+    #[serde(default = "system_gb")]
+    pub system_gb: u32,
+    /// Chain data volume.
+    #[serde(default = "data_gb")]
+    pub data_gb: u32,
+}
+
+fn system_gb() -> u32 {
+    20
+}
+fn data_gb() -> u32 {
+    100
+}
+
+/// A launch request; only the first four fields are needed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Name of the network: lower-case letters, digits and hyphens, 3 to 32.
+    pub network: String,
+    /// Chain id, 1 to 48 characters without spaces.
+    pub chain_id: String,
+    /// Machine size.
+    pub size: Size,
+    /// Number of validators.
+    pub validators: u32,
+    /// Region of the founder's nodes.
+    #[serde(default = "default_region")]
+    pub region: String,
+    /// Instance types in the order they are tried; the size's own when absent.
+    #[serde(default)]
+    pub instance_types: Vec<String>,
+    /// Disk sizes.
+    #[serde(default = "default_disks")]
+    pub disks: Disks,
+    /// Image with tag or digest.
+    #[serde(default = "default_image")]
+    pub image: String,
+    /// Consecutive blocks signed by all that make a network *launched*.
+    #[serde(default = "default_blocks")]
+    pub blocks: u32,
+    /// Values for config.toml by dotted path.
+    #[serde(default)]
+    pub config_toml: Map<String, Value>,
+    /// Values for app.toml by dotted path.
+    #[serde(default)]
+    pub app_toml: Map<String, Value>,
+    /// Must be true to launch one to three validators, which bear no fault.
+    #[serde(default)]
+    pub allow_no_fault_tolerance: bool,
+    /// Must be true to use an image that is known to be able to fork.
+    #[serde(default)]
+    pub allow_forking_image: bool,
+}
+
+fn default_region() -> String {
+    "us-east-1".into()
+}
+fn default_disks() -> Disks {
+    Disks { system_gb: system_gb(), data_gb: data_gb() }
+}
+fn default_image() -> String {
+    DEFAULT_IMAGE.into()
+}
+fn default_blocks() -> u32 {
+    10
+}
+
+impl Request {
+    /// Reads a request from text: size, syntax (with line and column), schema, then every rule.
+    pub fn from_text(text: &[u8]) -> Result<Request, Fault> {
+        if text.len() > REQUEST_MAX_BYTES {
+            let why = format!("{} bytes; at most {REQUEST_MAX_BYTES} are read", text.len());
+            return Err(Fault::field("request", why, EXAMPLE));
+        }
+        let text = std::str::from_utf8(text).map_err(|e| Fault::field("request", format!("not UTF-8: {e}"), EXAMPLE))?;
+        let value: Value = serde_json::from_str(text)
+            .map_err(|e| Fault::field("request", format!("not JSON at line {} column {}: {e}", e.line(), e.column()), EXAMPLE))?;
+        Request::from_value(value)
+    }
+
+    /// Reads a request from JSON and checks every rule.
+    pub fn from_value(value: Value) -> Result<Request, Fault> {
+        let Value::Object(object) = &value else {
+            return Err(Fault::field("request", "must be a JSON object", EXAMPLE));
+        };
+        for field in ["network", "chain_id", "size", "validators"] {
+            if !object.contains_key(field) {
+                return Err(Fault::field(field, "is missing", EXAMPLE));
+            }
+        }
+        // serde names an unknown field but not the place of a wrong type, so each field is tried alone.
+        let mut probe: Map<String, Value> = serde_json::from_str(EXAMPLE).map_err(|e| Fault::internal(e.to_string()))?;
+        for (field, given) in object {
+            let before = probe.insert(field.clone(), given.clone());
+            if let Err(e) = serde_json::from_value::<Request>(Value::Object(probe.clone())) {
+                return Err(Fault::field(field, e, EXAMPLE));
+            }
+            match before {
+                Some(old) => probe.insert(field.clone(), old),
+                None => probe.remove(field),
+            };
+        }
+        let mut request: Request =
+            serde_json::from_value(value).map_err(|e| Fault::new(Class::InvalidInput, format!("`request`: {e}")))?;
+        if request.instance_types.is_empty() {
+            request.instance_types = request.size.instance_types();
+        }
+        request.check()?;
+        Ok(request)
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        if !(3..=32).contains(&self.network.len())
+            || !self.network.chars().all(plain)
+            || !self.network.starts_with(|c: char| c.is_ascii_lowercase())
+            || !self.network.ends_with(ends)
+        {
+            return Err(Fault::field("network", "3 to 32 of a-z, 0-9 and -, starting with a letter", "\"testnet\""));
+        }
+        let visible = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if self.chain_id.is_empty() || self.chain_id.len() > CHAIN_ID_MAX || !self.chain_id.chars().all(visible) {
+            let why = format!("1 to {CHAIN_ID_MAX} of letters, digits, - _ and ., no spaces");
+            return Err(Fault::field("chain_id", why, "\"testnet\""));
+        }
+        if self.validators == 0 || self.validators > VALIDATORS_MAX {
+            return Err(Fault::field("validators", format!("1 to {VALIDATORS_MAX}"), "4"));
+        }
+        if self.validators < 4 && !self.allow_no_fault_tolerance {
+            let why = "fewer than 4 validators cannot bear the loss of one: blocks need more than two thirds of the power";
+            return Err(Fault::field("validators", why, "4, or add \"allow_no_fault_tolerance\":true"));
+        }
+        let region = |r: &str| r.len() >= 9 && r.chars().all(plain) && r.split('-').count() >= 3;
+        if !region(&self.region) {
+            return Err(Fault::field("region", "not a region's name", "\"us-east-1\""));
+        }
+        for (i, kind) in self.instance_types.iter().enumerate() {
+            if crate::price::instance_hour(kind).is_none() {
+                let known = crate::price::INSTANCES.iter().map(|(n, _)| *n).collect::<Vec<_>>().join(", ");
+                return Err(Fault::field(&format!("instance_types[{i}]"), format!("`{kind}` is not one of {known}"), "[\"m6a.large\"]"));
+            }
+        }
+        if !(8..=1000).contains(&self.disks.system_gb) {
+            return Err(Fault::field("disks.system_gb", "8 to 1000", "20"));
+        }
+        if !(10..=16000).contains(&self.disks.data_gb) {
+            return Err(Fault::field("disks.data_gb", "10 to 16000", "100"));
+        }
+        let image = |c: char| c.is_ascii_alphanumeric() || "-_./:@".contains(c);
+        if !self.image.contains([':', '@']) || !self.image.chars().all(image) || self.image.len() > 200 {
+            return Err(Fault::field("image", "needs a tag or a digest", format!("\"{DEFAULT_IMAGE}\"")));
+        }
+        if self.image.contains(":v3.2.2") && !self.allow_forking_image {
+            let why = "3.2.2 chooses an oracle provider at random and can fork the chain";
+            return Err(Fault::field("image", why, format!("\"{DEFAULT_IMAGE}\", or add \"allow_forking_image\":true")));
+        }
+        if !(1..=1000).contains(&self.blocks) {
+            return Err(Fault::field("blocks", "1 to 1000", "10"));
+        }
+        crate::node_config::check_given(&self.config_toml, &self.app_toml)
+    }
+
+    /// SHA-256 of the request in canonical form: two requests that mean the same have the same hash.
+    pub fn sha256(&self) -> String {
+        crate::ids::sha256_hex(serde_json::to_string(self).unwrap_or_default().as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str, field: &str) {
+        let fault = Request::from_text(text.as_bytes()).expect_err(text);
+        assert_eq!(fault.class, Class::InvalidInput);
+        assert!(fault.message.starts_with(&format!("`{field}`")), "{text}: {fault}");
+    }
+
+    #[test]
+    fn smallest_request_has_the_articles_defaults() {
+        let r = Request::from_text(EXAMPLE.as_bytes()).expect("valid");
+        assert_eq!(r.instance_types, ["m6a.large", "m5.large", "t3.large"]);
+        assert_eq!((r.disks.system_gb, r.disks.data_gb, r.blocks), (20, 100, 10));
+    }
+
+    #[test]
+    fn each_refusal_names_its_field() {
+        let with = |extra: &str| EXAMPLE.replace("}", &format!(",{extra}}}"));
+        refused("[]", "request");
+        refused("{", "request");
+        refused("{}", "network");
+        refused(&EXAMPLE.replace("\"validators\":4", "\"validators\":0"), "validators");
+        refused(&EXAMPLE.replace("\"validators\":4", "\"validators\":101"), "validators");
+        refused(&EXAMPLE.replace("\"validators\":4", "\"validators\":3"), "validators");
+        refused(&EXAMPLE.replace("\"validators\":4", "\"validators\":\"4\""), "validators");
+        refused(&EXAMPLE.replace("\"chain_id\":\"testnet\"", "\"chain_id\":\"test net\""), "chain_id");
+        refused(&EXAMPLE.replace("\"chain_id\":\"testnet\"", &format!("\"chain_id\":\"{}\"", "x".repeat(49))), "chain_id");
+        refused(&EXAMPLE.replace("\"network\":\"testnet\"", "\"network\":\"Test Net\""), "network");
+        refused(&EXAMPLE.replace("\"size\":\"test\"", "\"size\":\"huge\""), "size");
+        refused(&with("\"colour\":1"), "colour");
+        refused(&with("\"instance_types\":[\"t2.nano\"]"), "instance_types[0]");
+        refused(&with("\"image\":\"bianjie/irita\""), "image");
+        refused(&with("\"image\":\"bianjie/irita:v3.2.2-wenchangchain\""), "image");
+        refused(&with("\"disks\":{\"data_gb\":1}"), "disks.data_gb");
+        refused(&with("\"config_toml\":{\"p2p.laddr\":\"tcp://0.0.0.0:1\"}"), "config_toml.p2p.laddr");
+        refused(&"[".repeat(100_000), "request");
+    }
+}
