@@ -1,0 +1,112 @@
+//! `send-command` / `check-command` / `remove-commands`: one Run Command for many nodes, found again by its Comment.
+
+use crate::{Context, guard};
+use domain::order::{NodeAnswer, NodeOrder, OrderNode, VERBS};
+use domain::{Class, Fault, ids};
+use serde_json::{Value, json};
+
+/// The most instances that SendCommand takes by id.
+const BATCH: usize = 50;
+
+/// Sends a verb to the `targets` among `nodes`. Undo: `remove-commands`.
+/// SendCommand has no token: a command with this Comment that is already there is the answer.
+pub async fn send(ctx: &Context, event: Value) -> Result<Value, Fault> {
+    let order = guard::accept(ctx, "send-command", event, true).await?;
+    let verb: String = guard::param(&order.params, "verb")?;
+    if !VERBS.contains(&verb.as_str()) {
+        return Err(Fault::field("verb", format!("`{verb}` is not one of {}", VERBS.join(", ")), "\"prepare\""));
+    }
+    let nodes: Vec<OrderNode> = guard::param(&order.params, "nodes")?;
+    let targets: Vec<String> = guard::param(&order.params, "targets")?;
+    let seconds: i32 = guard::param(&order.params, "seconds")?;
+    if verb == "start" {
+        // From here on this member's own record says that the chain may have been launched.
+        let mark = json!({"execution": order.execution}).to_string().into_bytes();
+        ctx.aws.put_new(ctx.setting("BUCKET")?, &ids::started_key(&order.network), mark).await?;
+    }
+    let document = ctx.setting("DOCUMENT")?;
+    let instances: Vec<String> = nodes.iter().filter(|n| targets.is_empty() || targets.contains(&n.name)).map(|n| n.instance.clone()).collect();
+    if instances.is_empty() {
+        return Err(Fault::field("targets", "none of them is among the nodes", "[\"node0\"]"));
+    }
+    let mut commands = vec![];
+    for (i, part) in instances.chunks(BATCH).enumerate() {
+        let op = ids::op(&order.execution, &format!("{verb}.{i}"));
+        let node_order = NodeOrder {
+            op: op.clone(), epoch: order.epoch, network: order.network.clone(), execution: order.execution.clone(),
+            member: ctx.setting("MEMBER")?.into(), verb: verb.clone(), bucket: ctx.setting("HUB_BUCKET")?.into(),
+            region: ctx.setting("HUB_REGION")?.into(), nodes: nodes.clone(), params: order.params["params"].clone(),
+        };
+        let command = match ctx.aws.find_command(document, &op).await? {
+            Some(found) => found,
+            None => ctx.aws.send_command(document, &op, part.to_vec(), &node_order.encode()?, seconds).await?,
+        };
+        commands.push(command);
+    }
+    Ok(json!({"commands": commands, "instances": instances}))
+}
+
+/// One look at a command: `Pending`, `Ready` with every node's answer, or `Failed` with the first fault.
+pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
+    let order = guard::accept(ctx, "check-command", event, false).await?;
+    let commands: Vec<String> = guard::param(&order.params, "commands")?;
+    let nodes: Vec<OrderNode> = guard::param(&order.params, "nodes")?;
+    let expected: Vec<String> = guard::param(&order.params, "instances")?;
+    let mut answers: Vec<NodeAnswer> = vec![];
+    let mut pending = expected;
+    for command in &commands {
+        for invocation in ctx.aws.invocations(command).await? {
+            let name = nodes.iter().find(|n| n.instance == invocation.instance).map(|n| n.name.clone()).unwrap_or_else(|| invocation.instance.clone());
+            match invocation.status.as_str() {
+                "Pending" | "InProgress" | "Delayed" | "Cancelling" => continue,
+                "Success" | "Failed" => match last_json(&invocation.output) {
+                    Some(answer) => answers.push(NodeAnswer { node: name, ..answer }),
+                    None => return Ok(failed(Class::Internal, &name, &format!("{}: {}", invocation.status, invocation.output))),
+                },
+                other => return Ok(failed(Class::Transient, &name, &format!("the command ended as {other}: the node did not answer"))),
+            }
+            pending.retain(|i| *i != invocation.instance);
+        }
+    }
+    if let Some(bad) = answers.iter().find(|a| a.fault.is_some()) {
+        let fault = bad.fault.clone().unwrap_or_else(|| Fault::internal("no fault"));
+        return Ok(failed(fault.class, &bad.node, &fault.to_string()));
+    }
+    if !pending.is_empty() {
+        return Ok(json!({"status": "Pending", "waiting_for": pending}));
+    }
+    answers.sort_by_key(|a| a.node.trim_start_matches("node").parse::<u32>().unwrap_or_default());
+    Ok(json!({"status": "Ready", "answers": answers}))
+}
+
+fn failed(class: Class, node: &str, message: &str) -> Value {
+    json!({"status": "Failed", "fault": {"class": class.error_name(), "message": format!("{node}: {message}")}})
+}
+
+/// The answer is the last line of a node's output that is a JSON object.
+fn last_json(output: &str) -> Option<NodeAnswer> {
+    output.lines().rev().find_map(|line| serde_json::from_str(line.trim()).ok())
+}
+
+/// Cancels what an execution's commands have not done yet. Undo of `send-command`.
+pub async fn remove(ctx: &Context, event: Value) -> Result<Value, Fault> {
+    let order = guard::accept(ctx, "remove-commands", event, true).await?;
+    let scope: String = guard::param(&order.params, "scope")?;
+    let open = ctx.aws.open_commands(ctx.setting("DOCUMENT")?, &scope).await?;
+    for command in &open {
+        ctx.aws.cancel_command(command).await?;
+    }
+    Ok(json!({"cancelled": open}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_is_found_below_other_output() {
+        let found = last_json("pulling\n{\"node\":\"node0\",\"result\":{\"a\":1}}\n").expect("json");
+        assert_eq!(found.node, "node0");
+        assert!(last_json("Error: no\n").is_none());
+    }
+}

@@ -1,0 +1,66 @@
+//! What stands before every effect: the hub reads its lock, a member its own epoch and log.
+
+use crate::Context;
+use domain::manifest::Lock;
+use domain::order::MemberOrder;
+use domain::{Class, Fault, fault, ids};
+use serde_json::{Value, json};
+
+/// Reads a hub function's lock and refuses an execution that does not hold it.
+pub async fn hold(ctx: &Context, network: &str, execution: &str, epoch: u64) -> Result<(), Fault> {
+    let object = ctx.aws.get_object(ctx.setting("HUB_BUCKET")?, &ids::lock_key(network)).await?;
+    let lock: Lock = match object {
+        Some(o) => serde_json::from_slice(&o.bytes).map_err(|e| Fault::internal(format!("lock of {network}: {e}")))?,
+        None => Lock::default(),
+    };
+    lock.check_held(execution, epoch)
+}
+
+/// Reads an order as hostile input: relation, names, and (for whoever changes something) the epoch, which only rises.
+/// A changing order is written to the member's own log before anything is done.
+pub async fn accept(ctx: &Context, function: &str, event: Value, changes: bool) -> Result<MemberOrder, Fault> {
+    let order: MemberOrder = fault::parse("order", event)?;
+    order.check(ctx.setting("RELATION")?, &ctx.aws.region())?;
+    if !changes {
+        return Ok(order);
+    }
+    raise_epoch(ctx, &order).await?;
+    let bucket = ctx.setting("BUCKET")?;
+    let entry = serde_json::to_vec(&order).map_err(|e| Fault::internal(e.to_string()))?;
+    let op = format!("{}{}", order.execution, order.params);
+    // Already there: the same order came twice, which every `ensure-`, `remove-` and `send-` bears.
+    ctx.aws.put_new(bucket, &ids::log_key(&order.network, order.epoch, function, &op), entry).await?;
+    Ok(order)
+}
+
+async fn raise_epoch(ctx: &Context, order: &MemberOrder) -> Result<(), Fault> {
+    let bucket = ctx.setting("BUCKET")?;
+    let key = ids::epoch_key(&order.network);
+    let bytes = json!({"epoch": order.epoch, "execution": order.execution}).to_string().into_bytes();
+    for _ in 0..3 {
+        let written = match ctx.aws.get_object(bucket, &key).await? {
+            None => ctx.aws.put_new(bucket, &key, bytes.clone()).await?,
+            Some(object) => {
+                let found: Value = serde_json::from_slice(&object.bytes).map_err(|e| Fault::internal(format!("{key}: {e}")))?;
+                let seen = found["epoch"].as_u64().unwrap_or(u64::MAX);
+                if seen == order.epoch && found["execution"] == json!(order.execution) {
+                    return Ok(());
+                }
+                if seen >= order.epoch {
+                    let text = format!("epoch {} of {} is over: this member has seen {seen} of {}", order.epoch, order.execution, found["execution"]);
+                    return Err(Fault::new(Class::Conflict, text));
+                }
+                ctx.aws.put_over(bucket, &key, &object.etag, bytes.clone()).await?
+            }
+        };
+        if written {
+            return Ok(());
+        }
+    }
+    Err(Fault::new(Class::Busy, format!("{key} changes all the time; try again")))
+}
+
+/// A parameter of an order, by name.
+pub fn param<T: serde::de::DeserializeOwned>(value: &Value, name: &str) -> Result<T, Fault> {
+    fault::parse(name, value.get(name).cloned().unwrap_or(Value::Null))
+}

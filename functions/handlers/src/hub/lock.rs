@@ -1,0 +1,92 @@
+//! `acquire-lock` / `release-lock`: one object per network says who may change it. It is never deleted.
+
+use crate::guard::param;
+use crate::hub::record;
+use crate::{Context, guard};
+use domain::manifest::{Lock, LockStep};
+use domain::request::Request;
+use domain::{Class, Fault, ids};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A dead holder's functions may still run this long: the longest Lambda time-out of the templates, and a minute for clocks.
+const GRACE: Duration = Duration::from_secs(60 + 60);
+
+/// Takes the lock. `Conflict` while another execution holds it and runs. Undo: [`release`].
+/// Given a `request`, refuses a launched network of another request and says `launched` for the same one.
+pub async fn acquire(ctx: &Context, event: Value) -> Result<Value, Fault> {
+    let (network, execution, arn): (String, String, String) = (param(&event, "network")?, param(&event, "execution")?, param(&event, "execution_arn")?);
+    let request = match event.get("request") {
+        None | Some(Value::Null) => None,
+        Some(request) => Some(Request::from_value(request.clone())?),
+    };
+    let bucket = ctx.setting("HUB_BUCKET")?;
+    let key = ids::lock_key(&network);
+    for _ in 0..3 {
+        let found = ctx.aws.get_object(bucket, &key).await?;
+        let lock: Option<Lock> = match &found {
+            Some(o) => Some(serde_json::from_slice(&o.bytes).map_err(|e| Fault::internal(format!("{key}: {e}")))?),
+            None => None,
+        };
+        let next = match Lock::decide(lock.as_ref(), &execution, &arn) {
+            LockStep::Ours(epoch) => return outcome(ctx, &network, epoch, request.as_ref()).await,
+            LockStep::Take(next) => next,
+            LockStep::AskHolder(held) => {
+                alive(ctx, &held).await?;
+                held.taken_over(&execution, &arn)
+            }
+        };
+        let bytes = serde_json::to_vec(&next).map_err(|e| Fault::internal(e.to_string()))?;
+        let won = match &found {
+            None => ctx.aws.put_new(bucket, &key, bytes).await?,
+            Some(o) => ctx.aws.put_over(bucket, &key, &o.etag, bytes).await?,
+        };
+        if won {
+            return outcome(ctx, &network, next.epoch, request.as_ref()).await;
+        }
+    }
+    Err(Fault::new(Class::Busy, format!("the lock of {network} changes all the time; try again")))
+}
+
+/// `Conflict` if the holder still runs, `Busy` if it ended so lately that its functions may still act.
+async fn alive(ctx: &Context, held: &Lock) -> Result<(), Fault> {
+    match ctx.aws.execution(&held.execution_arn).await? {
+        None => Ok(()),
+        Some((status, _)) if status == "RUNNING" || status == "PENDING_REDRIVE" => {
+            let text = format!("{} is at work on this network (epoch {}); wait until it has ended", held.execution, held.epoch);
+            Err(Fault::new(Class::Conflict, text))
+        }
+        Some((_, since)) if since < GRACE => {
+            Err(Fault::new(Class::Busy, format!("{} ended {} s ago; its functions may act for {} s", held.execution, since.as_secs(), GRACE.as_secs())))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+async fn outcome(ctx: &Context, network: &str, epoch: u64, request: Option<&Request>) -> Result<Value, Fault> {
+    let last = record::last(ctx, network).await?;
+    let state = last.as_ref().map(|m| m.state.clone()).unwrap_or_else(|| "none".into());
+    if let (Some(request), Some(last), "launched") = (request, &last, state.as_str()) {
+        if last.request_sha256 != request.sha256() {
+            let text = format!("{network} is launched already, by another request ({}); remove it first or choose another name", last.execution);
+            return Err(Fault::new(Class::Conflict, text));
+        }
+    }
+    Ok(json!({"epoch": epoch, "state": state, "manifest": last}))
+}
+
+/// Frees the lock; "not ours any more" is success.
+pub async fn release(ctx: &Context, event: Value) -> Result<Value, Fault> {
+    let (network, execution): (String, String) = (param(&event, "network")?, param(&event, "execution")?);
+    let bucket = ctx.setting("HUB_BUCKET")?;
+    let key = ids::lock_key(&network);
+    if let Some(object) = ctx.aws.get_object(bucket, &key).await? {
+        let lock: Lock = serde_json::from_slice(&object.bytes).map_err(|e| Fault::internal(format!("{key}: {e}")))?;
+        if guard::hold(ctx, &network, &execution, lock.epoch).await.is_ok() {
+            let free = Lock { epoch: lock.epoch, ..Lock::default() };
+            let bytes = serde_json::to_vec(&free).map_err(|e| Fault::internal(e.to_string()))?;
+            ctx.aws.put_over(bucket, &key, &object.etag, bytes).await?;
+        }
+    }
+    Ok(json!({}))
+}

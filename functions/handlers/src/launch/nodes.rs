@@ -1,0 +1,106 @@
+//! `ensure-nodes` / `check-nodes`: one RunInstances call for many nodes, and where they are.
+
+use crate::{Context, guard};
+use aws::RunBatch;
+use domain::plan::{Batch, Candidate};
+use domain::request::Disks;
+use domain::{Class, Fault, ids};
+use serde_json::{Value, json};
+
+/// Starts a batch with one of its candidates, all machines or none. Undo: `remove-nodes`.
+/// `Capacity` = another candidate may have it.
+pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
+    let order = guard::accept(ctx, "ensure-nodes", event, true).await?;
+    let batch: Batch = guard::param(&order.params, "batch")?;
+    let turn: usize = guard::param(&order.params, "turn")?;
+    let disks: Disks = guard::param(&order.params, "disks")?;
+    let way: &Candidate = batch
+        .candidates
+        .get(turn)
+        .ok_or_else(|| Fault::new(Class::Capacity, format!("no machine for {}: every type was refused in every zone", batch.nodes.join(", "))))?;
+    check_limits(ctx, &order.network, way, &batch, disks).await?;
+    let identity = ctx.setting("IDENTITY_KEY")?.to_string();
+    let mut volumes = vec![
+        ("/dev/xvda".to_string(), gb(disks.system_gb)?, identity.clone(), true),
+        ("/dev/sdf".to_string(), gb(disks.data_gb)?, ctx.setting("DATA_KEY")?.to_string(), false),
+        ("/dev/sdg".to_string(), 1, identity.clone(), false),
+    ];
+    if batch.authority {
+        volumes.push(("/dev/sdh".to_string(), 1, identity, false));
+    }
+    let tag = |k: &str, v: &str| (k.to_string(), v.to_string());
+    let ids = ctx
+        .aws
+        .run_batch(RunBatch {
+            launch_template: ctx.setting("LAUNCH_TEMPLATE")?.into(),
+            instance_type: way.instance_type.clone(),
+            subnet: way.subnet.clone(),
+            count: i32::try_from(batch.nodes.len()).unwrap_or(i32::MAX),
+            token: ids::client_token(&[&order.execution, &batch.batch, &way.zone, &way.instance_type, &turn.to_string()]),
+            tags: vec![
+                tag(ids::TAG_NETWORK, &order.network),
+                tag(ids::TAG_MEMBER, ctx.setting("MEMBER")?),
+                tag(ids::TAG_EXECUTION, &order.execution),
+                tag(ids::TAG_BATCH, &batch.batch),
+            ],
+            disks: volumes,
+        })
+        .await?;
+    Ok(json!({"batch": batch.batch, "instances": ids, "type": way.instance_type, "zone": way.zone}))
+}
+
+fn gb(size: u32) -> Result<i32, Fault> {
+    i32::try_from(size).map_err(|_| Fault::field("disks", "too large", "100"))
+}
+
+/// The member's own limits: the hub may ask, the stack decides.
+async fn check_limits(ctx: &Context, network: &str, way: &Candidate, batch: &Batch, disks: Disks) -> Result<(), Fault> {
+    let allowed = ctx.setting("INSTANCE_TYPES")?;
+    if !allowed.split(',').any(|t| t == way.instance_type) {
+        return Err(Fault::new(Class::Denied, format!("this member's stack does not allow {}; it allows {allowed}", way.instance_type)));
+    }
+    if !ctx.setting("SUBNETS")?.split(',').any(|s| s == way.subnet) {
+        return Err(Fault::new(Class::Denied, format!("{} is not a subnet of this member's stack", way.subnet)));
+    }
+    if disks.data_gb > 16_000 || disks.system_gb > 1_000 {
+        return Err(Fault::field("disks", "larger than this member's stack allows", "100"));
+    }
+    let max: usize = ctx.setting("MAX_NODES")?.parse().map_err(|e| Fault::internal(format!("MAX_NODES: {e}")))?;
+    let alive = ctx.aws.instances(network, None).await?.iter().filter(|i| i.state != "terminated" && i.tag(ids::TAG_BATCH) != batch.batch).count();
+    if alive + batch.nodes.len() > max {
+        return Err(Fault::new(Class::Quota, format!("this member's stack allows {max} nodes; {alive} exist and {} more were asked for", batch.nodes.len())));
+    }
+    Ok(())
+}
+
+/// One look at the nodes of an execution: `Ready` when all run, have their disks and their agents answer.
+pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
+    let order = guard::accept(ctx, "check-nodes", event, false).await?;
+    let batches: Vec<Batch> = guard::param(&order.params, "batches")?;
+    let found = ctx.aws.instances(&order.network, Some(&order.execution)).await?;
+    let mut nodes = vec![];
+    for batch in &batches {
+        let mut members: Vec<_> = found.iter().filter(|i| i.tag(ids::TAG_BATCH) == batch.batch && i.state != "terminated").collect();
+        members.sort_by_key(|i| i.launch_index);
+        if let Some(dead) = found.iter().find(|i| i.tag(ids::TAG_BATCH) == batch.batch && matches!(i.state.as_str(), "shutting-down" | "terminated" | "stopped")) {
+            let text = format!("{} of {} is {}: it died before it was ready", dead.id, batch.nodes.join(", "), dead.state);
+            return Ok(json!({"status": "Failed", "reason": text}));
+        }
+        let disks = if batch.authority { 4 } else { 3 };
+        if members.len() < batch.nodes.len() || members.iter().any(|i| i.state != "running" || i.volumes.len() < disks) {
+            return Ok(json!({"status": "Pending", "reason": format!("{}: not all running", batch.nodes.join(", "))}));
+        }
+        for (name, i) in batch.nodes.iter().zip(members) {
+            let volumes: Vec<Value> = i.volumes.iter().map(|(d, v)| json!({"device": d, "id": v})).collect();
+            nodes.push((name, json!({"name": name, "instance": i.id, "ip": i.ip, "volumes": volumes})));
+        }
+    }
+    let ids: Vec<String> = nodes.iter().filter_map(|(_, n)| n["instance"].as_str().map(String::from)).collect();
+    let online = ctx.aws.online(&ids).await?;
+    let missing: Vec<&str> = nodes.iter().filter(|(_, n)| !online.iter().any(|o| n["instance"] == json!(o))).map(|(name, _)| name.as_str()).collect();
+    if !missing.is_empty() {
+        return Ok(json!({"status": "Pending", "reason": format!("the Systems Manager agent of {} does not answer yet", missing.join(", "))}));
+    }
+    nodes.sort_by_key(|(name, _)| name.trim_start_matches("node").parse::<u32>().unwrap_or_default());
+    Ok(json!({"status": "Ready", "nodes": nodes.into_iter().map(|(_, n)| n).collect::<Vec<_>>()}))
+}

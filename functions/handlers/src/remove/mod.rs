@@ -1,0 +1,4 @@
+//! Functions in a member's account that take away what the others made.
+
+pub mod nodes;
+pub mod volumes;

@@ -1,0 +1,82 @@
+//! The machine as nodectl sees it: files, disks, processes, clock, entropy, objects.
+
+use domain::Fault;
+use serde_json::Value;
+use std::future::Future;
+
+/// What a process gave back.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Output {
+    /// Exit code; 128 + signal for a killed process.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error; irita prints many results there.
+    pub stderr: String,
+}
+
+/// A block device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disk {
+    /// Device path, different from boot to boot.
+    pub path: String,
+    /// Volume id with its dash, from the NVMe serial.
+    pub volume: String,
+    /// No file system and no partition on it.
+    pub blank: bool,
+    /// File system label; ours is the volume's role.
+    pub label: String,
+    /// Where it is mounted; empty if it is not.
+    pub mounted_at: String,
+}
+
+/// What the instance metadata say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Instance id.
+    pub id: String,
+    /// Private address.
+    pub ip: String,
+}
+
+/// Everything nodectl may do to its machine. Time passes only in the `async` ones.
+pub trait Host: Send + Sync {
+    /// Who am I, from the metadata service.
+    fn instance(&self) -> impl Future<Output = Result<Instance, Fault>> + Send;
+    /// A file's bytes; `None` if there is no such file.
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Fault>;
+    /// Writes a file atomically with these permission bits, making its folders.
+    fn write(&self, path: &str, bytes: &[u8], mode: u32) -> Result<(), Fault>;
+    /// Removes a file or a folder with all in it; "not there" is success.
+    fn remove(&self, path: &str) -> Result<(), Fault>;
+    /// Makes a folder a symbolic link to another; safe to repeat.
+    fn link(&self, from: &str, to: &str) -> Result<(), Fault>;
+    /// Every disk.
+    fn disks(&self) -> impl Future<Output = Result<Vec<Disk>, Fault>> + Send;
+    /// Makes an xfs file system with a label. Only ever called on a blank disk.
+    fn format(&self, disk: &Disk, label: &str) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Mounts a disk by its UUID, now and at every boot if `always`.
+    fn mount(&self, disk: &Disk, at: &str, always: bool) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Unmounts.
+    fn unmount(&self, at: &str) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// Pulls an image and gives its digest.
+    fn pull(&self, image: &str) -> impl Future<Output = Result<String, Fault>> + Send;
+    /// Runs irita once, with a clean environment of `HOME` and `PATH` only.
+    fn irita(&self, image: &str, home: &str, args: &[&str], stdin: &str) -> impl Future<Output = Result<Output, Fault>> + Send;
+    /// Makes the service that runs `irita start`, and (re)starts it.
+    fn start_service(&self, image: &str, home: &str) -> impl Future<Output = Result<(), Fault>> + Send;
+    /// GET on the node's own RPC; `None` while nobody listens. An error body is a value too.
+    fn rpc(&self, path: &str) -> impl Future<Output = Result<Option<Value>, Fault>> + Send;
+    /// Waits.
+    fn sleep(&self, seconds: u64) -> impl Future<Output = ()> + Send;
+    /// Seconds since 1970.
+    fn now(&self) -> u64;
+    /// Random bytes, fit for keys.
+    fn entropy(&self, count: usize) -> Result<Vec<u8>, Fault>;
+    /// Reads an object.
+    fn get_object(&self, bucket: &str, region: &str, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, Fault>> + Send;
+    /// Writes an object once; `false` if there is one.
+    fn put_object(&self, bucket: &str, region: &str, key: &str, bytes: &[u8]) -> impl Future<Output = Result<bool, Fault>> + Send;
+    /// The last lines of the service's log, for an answer that says why.
+    fn log_tail(&self) -> impl Future<Output = Result<String, Fault>> + Send;
+}

@@ -1,0 +1,54 @@
+//! `check-blocks`: who signed the last blocks, as this node saw it. Height is health; nothing else is.
+
+use super::Job;
+use crate::host::Host;
+use crate::{answers, certificate, layout};
+use domain::{Class, Fault, genesis, ids};
+use serde_json::{Value, json};
+
+/// Votes of consecutive blocks below the tip, until every genesis validator signed `blocks` in a row or the deadline passed.
+/// Answers `{from, to, hash, validators, votes}`: a bitmap per validator over the last `blocks` heights seen.
+pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
+    let host = job.host;
+    let (blocks, deadline): (u64, u64) = (job.param("blocks")?, job.param("deadline_s")?);
+    let file: Value = serde_json::from_str(&job.text(&layout::config("genesis.json"))?).map_err(|e| Fault::internal(format!("genesis: {e}")))?;
+    let mut validators: Vec<(String, String)> = vec![];
+    for gentx in file.pointer("/app_state/genutil/gen_txs").and_then(Value::as_array).into_iter().flatten() {
+        let v = genesis::read_gentx(gentx)?;
+        validators.push((v.name, address_of(&v.certificate)?));
+    }
+    let until = host.now() + deadline;
+    // The last votes, oldest first: one row per height, one flag per validator.
+    let mut rows: Vec<Vec<bool>> = vec![];
+    let (mut next, mut hash) = (1, String::new());
+    loop {
+        let tip = match host.rpc("/status").await? {
+            Some(body) => answers::status(&body)?.height,
+            None => return Err(Fault::new(Class::Transient, format!("irita does not answer; its last lines: {}", host.log_tail().await?))),
+        };
+        // The commit of the tip itself is not canonical yet.
+        while next < tip {
+            let Some(body) = host.rpc(&format!("/commit?height={next}")).await? else { break };
+            let Some(commit) = answers::commit(&body)? else { break };
+            rows.push(validators.iter().map(|(_, a)| commit.signed.contains(a)).collect());
+            hash = commit.hash;
+            next += 1;
+        }
+        let last = &rows[rows.len().saturating_sub(blocks as usize)..];
+        let all = last.len() as u64 == blocks && last.iter().all(|row| row.iter().all(|signed| *signed));
+        if all || host.now() >= until {
+            let bitmap = |i: usize| last.iter().map(|row| if row[i] { '1' } else { '0' }).collect::<String>();
+            let votes: Vec<String> = (0..validators.len()).map(bitmap).collect();
+            let names: Vec<&String> = validators.iter().map(|(n, _)| n).collect();
+            return Ok(json!({"from": next.saturating_sub(last.len() as u64), "to": next - 1, "hash": hash, "validators": names, "votes": votes}));
+        }
+        host.sleep(2).await;
+    }
+}
+
+fn address_of(certificate_pem: &str) -> Result<String, Fault> {
+    use base64::Engine;
+    let key = certificate::public_key_of_certificate(certificate_pem)?;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(key).map_err(|e| Fault::internal(e.to_string()))?;
+    Ok(ids::sha256_hex(&bytes)[..40].to_uppercase())
+}

@@ -1,0 +1,56 @@
+//! `make-gentx`: the node's own signed transaction that makes it a validator at height 0, made offline.
+
+use super::{Job, prepare::OPERATOR};
+use crate::host::Host;
+use crate::{answers, certificate, journal, layout};
+use domain::{Class, Fault};
+use layout::identity;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
+    let (host, name) = (job.host, job.node.name.as_str());
+    let (image, chain_id, authority): (String, String, String) = (job.param("image")?, job.param("chain_id")?, job.param("authority")?);
+    let root_sha256: String = job.param("root_cert_sha256")?;
+    let root = job.get(&job.key(&authority, "root-cert.pem"), &root_sha256).await?;
+    let all = job.get(&job.key(&authority, "certificates.json"), &job.param::<String>("certificates_sha256")?).await?;
+    let all: BTreeMap<String, String> = serde_json::from_slice(&all).map_err(|e| Fault::internal(e.to_string()))?;
+    let cert = all.get(name).ok_or_else(|| Fault::new(Class::NotFound, format!("the authority signed nothing for {name}")))?;
+    let root = String::from_utf8(root).map_err(|_| Fault::internal("the root certificate is not text"))?;
+    certificate::check_certificate(cert, &root)?;
+    if certificate::public_key_of_certificate(cert)? != certificate::public_key_of_private(&job.text(&identity("validator.pem"))?)? {
+        return Err(Fault::new(Class::Conflict, "the certificate is for another key than this node's"));
+    }
+    host.write(&identity("certificate.pem"), cert.as_bytes(), 0o644)?;
+    host.write(&identity("root-cert.pem"), root.as_bytes(), 0o644)?;
+    let operator = job.text(&identity("operator"))?;
+    let memo = format!("{}@{}:26656", job.text(&identity("node-id"))?, job.node.ip);
+    let power: u32 = job.param("power")?;
+    let (power, unsigned, signed, certificate_file) =
+        (power.to_string(), identity("gentx-unsigned.json"), identity("gentx.json"), identity("certificate.pem"));
+    let make = [
+        "tx", "node", "create-validator", "--generate-only", "--offline", "--from", &operator, "--name", name, "--cert", &certificate_file,
+        "--power", &power, "--chain-id", &chain_id, "--note", &memo, "-a", "0", "-s", "0",
+    ];
+    let out = host.irita(&image, layout::HOME, &make, "").await?;
+    answers::done("create-validator", &out)?;
+    host.write(&unsigned, out.stdout.as_bytes(), 0o644)?;
+    let keyring = identity("keyring");
+    let sign = [
+        "tx", "sign", &unsigned, "--offline", "-a", "0", "-s", "0", "--chain-id", &chain_id, "--from", OPERATOR, "--keyring-backend", "file",
+        "--keyring-dir", &keyring, "--output-document", &signed,
+    ];
+    let out = host.irita(&image, layout::HOME, &sign, &format!("{}\n", job.text(&identity("passphrase"))?)).await?;
+    answers::done("sign", &out)?;
+    let gentx: Value = serde_json::from_str(&job.text(&signed)?).map_err(|e| Fault::internal(format!("gentx: {e}")))?;
+    let read = domain::genesis::read_gentx(&gentx)?;
+    if read.operator != operator || read.name != name {
+        return Err(Fault::internal(format!("irita made a gentx of {} for {}", read.operator, read.name)));
+    }
+    let mut pins = journal::pins(host)?.unwrap_or_default();
+    pins.root_cert_sha256 = root_sha256;
+    journal::save(host, &pins)?;
+    let text = gentx.to_string();
+    host.write(&signed, text.as_bytes(), 0o644)?;
+    Ok(json!({"gentx_sha256": job.put("gentx.json", text.as_bytes()).await?}))
+}
