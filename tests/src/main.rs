@@ -1,2 +1,2 @@
-//! placeholder
+//! `proof`: the campaigns and the benchmark.
 fn main() {}

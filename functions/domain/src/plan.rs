@@ -1,6 +1,7 @@
 //! From a request and what the member's account offers to a plan: everything decided, nothing done.
 
 use crate::fault::{Class, Fault};
+use crate::node_config;
 use crate::request::{Disks, Request, Size};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -97,6 +98,10 @@ pub struct Plan {
     pub image: String,
     /// Blocks signed by all that make it launched.
     pub blocks: u32,
+    /// After this many seconds the witnesses answer with what they have seen.
+    pub deadline_s: u64,
+    /// The first look at the blocks, when they may be there.
+    pub first_look_s: u64,
     /// Members.
     pub members: Vec<Member>,
     /// Nodes.
@@ -155,7 +160,12 @@ impl Plan {
             }
         }
         let witnesses = nodes.iter().take(nodes.len() / 3 + 1).map(|n| n.name.clone()).collect();
+        let block = node_config::block_seconds(&request.config_toml);
+        let blocks = u64::from(request.blocks);
         Ok(Plan {
+            // The first block comes after one interval, the last one wanted must be below the tip.
+            first_look_s: ((blocks + 2) as f64 * block) as u64,
+            deadline_s: ((blocks + 2) as f64 * block * 2.0) as u64 + 60,
             network: request.network.clone(),
             chain_id: request.chain_id.clone(),
             execution: execution.into(),

@@ -1,1 +1,38 @@
-//! placeholder
+//! The local cloud: AWS as far as the suite uses it, in process, in virtual time, deterministic by its seed.
+//!
+//! It knows the services' wire protocols and the node program, not the handlers: whoever starts it gives the functions' code.
+
+mod chain;
+mod cloud;
+mod deploy;
+mod faults;
+mod iam;
+mod latency;
+pub mod names;
+mod node;
+mod query;
+mod services;
+mod states;
+mod wire;
+pub mod world;
+
+pub use cloud::{ApiError, Cloud, Code, Exchange, Principal, Run, RunError};
+pub use deploy::{DeployError, parse as parse_template};
+pub use faults::{Faults, Injected, Spec};
+pub use world::World;
+
+impl Cloud {
+    /// Makes every block that is due, so that heights can be read from the world.
+    pub fn settle(&self) {
+        let now = self.now_ms();
+        let mut world = self.world();
+        services::ec2::settle(&mut world, now);
+        chain::advance(&mut world, now);
+    }
+
+    /// Ends a node's process, or its whole machine, from outside: what a test or a person breaks on purpose.
+    pub fn kill_process(&self, instance: &str) {
+        let now = self.now_ms();
+        chain::stop(&mut self.world(), instance, now);
+    }
+}

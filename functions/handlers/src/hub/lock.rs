@@ -72,7 +72,7 @@ async fn outcome(ctx: &Context, network: &str, epoch: u64, request: Option<&Requ
             return Err(Fault::new(Class::Conflict, text));
         }
     }
-    Ok(json!({"epoch": epoch, "state": state, "manifest": last}))
+    Ok(json!({"epoch": epoch, "state": state, "request": request}))
 }
 
 /// Frees the lock; "not ours any more" is success.

@@ -25,9 +25,14 @@ pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
     hold(ctx, &network, &execution, epoch).await?;
     let previous = last(ctx, &network).await?;
     let mut next = Manifest::after(previous.as_ref(), &network, &execution, epoch, &state);
+    let mut plan_sha256 = String::new();
     if state == "launching" {
         let plan: Plan = param(&event, "plan")?;
         begin(&mut next, &plan);
+        let bytes = serde_json::to_vec(&plan).map_err(|e| Fault::internal(e.to_string()))?;
+        plan_sha256 = ids::sha256_hex(&bytes);
+        // Nodes pin this hash and read the plan by it. Undo: `remove-exchange`.
+        ctx.aws.put_new(ctx.setting("HUB_BUCKET")?, &ids::plan_key(&network, &execution), bytes).await?;
     }
     if let Some(nodes) = event.get("nodes").filter(|v| !v.is_null()) {
         set_nodes(&mut next, nodes, event.get("prepared"))?;
@@ -45,22 +50,17 @@ pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
         }
         None => None,
     };
-    if let Some(names) = &silence {
+    if silence.is_some() {
         next.state = "failing".into();
-        next.verdict["reason"] = json!(format!("{names} did not sign"));
     }
-    if let (Some(p), true) = (&previous, silence.is_none()) {
-        // The same call came before: its answer was lost.
-        if p.state == next.state && p.execution == execution && p.epoch == epoch && p.verdict == next.verdict && p.genesis == next.genesis {
-            return Ok(json!({"revision": p.revision, "sha256": p.sha256()}));
-        }
-    }
-    let bytes = serde_json::to_vec(&next).map_err(|e| Fault::internal(e.to_string()))?;
-    if !ctx.aws.put_new(ctx.setting("HUB_BUCKET")?, &ids::manifest_key(&network, next.revision), bytes).await? {
-        return Err(Fault::new(Class::Busy, format!("revision {} of {network} was written meanwhile; try again", next.revision)));
+    // The same call came before and its answer was lost: then the last revision is this one already.
+    let same = |p: &Manifest| p.state == next.state && p.execution == execution && p.epoch == epoch && p.verdict == next.verdict && p.genesis == next.genesis;
+    match previous.filter(same) {
+        Some(written) => next = written,
+        None => write(ctx, &next).await?,
     }
     match silence {
-        None => Ok(json!({"revision": next.revision, "sha256": next.sha256()})),
+        None => Ok(json!({"revision": next.revision, "sha256": next.sha256(), "plan_sha256": plan_sha256})),
         Some(names) => {
             let v = &next.verdict;
             let text = format!(
@@ -71,6 +71,14 @@ pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
             Err(Fault::new(Class::Internal, text))
         }
     }
+}
+
+async fn write(ctx: &Context, next: &Manifest) -> Result<(), Fault> {
+    let bytes = serde_json::to_vec(next).map_err(|e| Fault::internal(e.to_string()))?;
+    if ctx.aws.put_new(ctx.setting("HUB_BUCKET")?, &ids::manifest_key(&next.network, next.revision), bytes).await? {
+        return Ok(());
+    }
+    Err(Fault::new(Class::Busy, format!("revision {} of {} was written meanwhile; try again", next.revision, next.network)))
 }
 
 fn begin(next: &mut Manifest, plan: &Plan) {

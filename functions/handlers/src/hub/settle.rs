@@ -7,11 +7,11 @@ use domain::manifest::Lock;
 use domain::{Fault, ids};
 use serde_json::{Value, json};
 
-/// Reads the ended execution's name, the lock and the record, and says what is to be done:
+/// Reads the ended execution's name and input, the lock and the record, and says what is to be done:
 /// `nothing`, `undo` (a launch that did not end) or `finish` (a removal that did not end).
 pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let name: String = param(&event, "execution")?;
-    let nothing = json!({"todo": "nothing", "network": "", "scope": name});
+    let nothing = json!({"todo": "nothing", "network": ""});
     // <network>-<verb>-<ULID>; a network's name may itself hold hyphens.
     let mut parts = name.rsplitn(3, '-');
     let (_, verb, network) = (parts.next(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default().to_string());
@@ -32,5 +32,8 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
         ("remove", _) if ours => "finish",
         _ => "nothing",
     };
-    Ok(json!({"todo": todo, "network": network, "scope": name}))
+    let input: Value = event["input"].as_str().and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
+    let (scope, record) = if verb == "launch" { (name.as_str(), "undone") } else { ("", "removed") };
+    let keep_data = input["keep_data"].as_bool().unwrap_or(false);
+    Ok(json!({"todo": todo, "network": network, "scope": scope, "record": record, "keep_data": keep_data}))
 }

@@ -43,5 +43,13 @@ pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
         let volumes: Vec<&String> = n.volumes.iter().map(|v| &v.id).collect();
         json!({"name": n.name, "member": member, "instance": n.instance, "ip": n.ip, "volumes": volumes})
     };
-    Ok(json!({"nodes": nodes.iter().map(plain).collect::<Vec<_>>()}))
+    // What a node mounts, in the order data, identity, authority; the root volume is none of its business.
+    let disk = |n: &Named, role: &str| {
+        let device = ids::DEVICES.iter().find(|(_, r)| *r == role).map(|(d, _)| *d);
+        n.volumes.iter().find(|v| Some(v.device.as_str()) == device).map(|v| v.id.clone())
+    };
+    let disks = |n: &Named| ["data", "identity", "authority"].iter().filter_map(|r| disk(n, r)).collect::<Vec<_>>();
+    let all: BTreeMap<&String, Vec<String>> = nodes.iter().map(|n| (&n.name, disks(n))).collect();
+    let authority = nodes.iter().find_map(|n| disk(n, "authority"));
+    Ok(json!({"nodes": nodes.iter().map(plain).collect::<Vec<_>>(), "disks": all, "authority_volume": authority}))
 }

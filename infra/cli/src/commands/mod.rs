@@ -1,0 +1,102 @@
+//! One file per command.
+
+pub mod launch;
+pub mod rehearse;
+pub mod remove;
+pub mod status;
+
+use consortium::home::Home;
+use consortium::session::{Outcome, Session};
+use domain::Fault;
+use domain::request::{REQUEST_MAX_BYTES, Request};
+use local_cloud::World;
+use std::io::Read;
+use std::path::Path;
+
+/// Reads a request file, at most as much as a request may have.
+pub fn request(file: &Path) -> Result<(serde_json::Value, Request), Fault> {
+    let unreadable = |e: std::io::Error| Fault::field("FILE", format!("{}: {e}", file.display()), "events/console/launch-testnet.json");
+    let mut bytes = vec![];
+    let mut reader = std::fs::File::open(file).map_err(unreadable)?.take(REQUEST_MAX_BYTES as u64 + 1);
+    reader.read_to_end(&mut bytes).map_err(unreadable)?;
+    let request = Request::from_text(&bytes)?;
+    Ok((serde_json::json!(request), request))
+}
+
+/// Opens the world of a home; a new one begins with `seed`.
+pub async fn open(home: &Home, region: &str) -> Result<Session, Fault> {
+    let world = home.world()?;
+    let region = region_of(world.as_ref()).unwrap_or_else(|| region.to_string());
+    Session::open(world, 1, Some(home.world_file()), &region).await
+}
+
+fn region_of(world: Option<&World>) -> Option<String> {
+    world?.stacks.values().next().map(|s| s.region.clone())
+}
+
+/// What a state means to a person; states that only look or choose are not told.
+fn phrase(state: &str) -> Option<&'static str> {
+    Some(match state {
+        "AcquireLock" => "taking the network's lock",
+        "PlanNetwork" => "planning",
+        "RecordLaunching" => "recording what is meant to be made",
+        "EnsureNodes" => "starting machines",
+        "WaitForBoot" => "machines boot, agents come up",
+        "NameNodes" => "naming nodes and volumes",
+        "PrepareNodes" => "preparing nodes: disks, image, keys that never leave them",
+        "SignCertificates" => "the authority node signs certificates",
+        "MakeGentxs" => "each node signs its own genesis transaction",
+        "EnsureGenesis" => "assembling the genesis",
+        "CheckGenesis" => "each node checks the genesis",
+        "StartNodes" => "configuring and starting irita",
+        "CheckBlocks" => "waiting for blocks signed by all",
+        "RecordLaunched" => "recording the launch",
+        "UndoResources" => "UNDOING: removing what was made",
+        "RecordRemoving" => "recording the removal",
+        "RemoveNodes" => "ending machines",
+        "RemoveVolumes" => "deleting volumes",
+        "CheckSettlement" => "settling: looking at what an ended run left",
+        _ => return None,
+    })
+}
+
+/// A listener for states that prints phases, each once.
+pub fn progress(quiet: bool) -> impl FnMut(&str, &str, f64) {
+    let mut last = "";
+    move |_, state, seconds| {
+        if let (false, Some(text)) = (quiet, phrase(state)) {
+            if text != last {
+                println!("  {seconds:>7.1} s  {text}");
+                last = text;
+            }
+        }
+    }
+}
+
+/// The closing lines of a workflow.
+pub fn totals(outcome: &Outcome, left: &[String]) {
+    println!(
+        "\n{:.1} virtual seconds, {} AWS calls and {} of objects, {} transitions, ${:.4} orchestration",
+        outcome.seconds, outcome.calls, outcome.object_calls, outcome.transitions, outcome.cost
+    );
+    leftovers(left);
+}
+
+/// What is left, or that nothing is.
+pub fn leftovers(left: &[String]) {
+    if left.is_empty() {
+        println!("leftovers: none");
+    } else {
+        println!("leftovers ({}), run: consortium remove NETWORK", left.len());
+        left.iter().for_each(|l| println!("  {l}"));
+    }
+}
+
+/// Exit code: as asked, failed and undone, or something left.
+pub fn exit(ok: bool, left: &[String]) -> u8 {
+    match (ok, left.is_empty()) {
+        (_, false) => 3,
+        (true, true) => 0,
+        (false, true) => 1,
+    }
+}

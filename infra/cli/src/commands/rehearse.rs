@@ -1,0 +1,57 @@
+//! `rehearse`: launch, check, remove and the proof that nothing is left, in a world that nobody keeps.
+
+use super::{exit, progress, request, totals};
+use crate::Options;
+use consortium::session::Session;
+use consortium::{fault_options, plan_text, report};
+use domain::Fault;
+use serde_json::json;
+use std::path::Path;
+use std::time::Duration;
+
+/// Runs it.
+pub async fn run(file: &Path, seed: u64, options: &Options) -> Result<u8, Fault> {
+    let (value, request) = request(file)?;
+    let faults = fault_options::parse(&options.faults)?;
+    let session = Session::open(None, seed, None, &request.region).await?;
+    let network = request.network.as_str();
+    if !options.json {
+        println!("{}", plan_text::plan(&session.plan(&request).await?));
+    }
+    fault_options::apply(&session.cloud, &faults);
+    let launch = session.launch(&value, network, progress(options.json)).await?;
+    let launched = launch.output["status"] == "launched";
+    let mut summary = session.summary(if launched { "launched" } else { "failed" }, network, Some(&launch), &[]);
+    let mut ok = launched;
+    if launched {
+        // Check: it goes on making blocks that everybody signs.
+        let before = report::network(&session.cloud, network).map(|n| n.height).unwrap_or(0);
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        if let Some(found) = report::network(&session.cloud, network) {
+            ok &= found.height > before && found.nodes.iter().all(|n| n.signing) && found.double_signs.is_empty();
+            if !options.json {
+                println!("\nlaunched; height {before} -> {} in 30 virtual seconds\n\n{}", found.height, report::table(&found.nodes));
+            }
+        }
+        let removal = session.remove(network, false, progress(options.json)).await?;
+        ok &= removal.output["status"] == "removed";
+        summary["removal"] = json!({"status": removal.output["status"], "virtual_seconds": removal.seconds, "aws_calls": removal.calls, "transitions": removal.transitions});
+    } else if !options.json {
+        println!("\nnot launched: {}: {}", launch.error.0, launch.error.1);
+    }
+    let left = report::left(&session.cloud, network, &[]);
+    summary["left"] = json!(left);
+    if launched && ok && left.is_empty() {
+        summary["status"] = json!("rehearsed");
+    }
+    if options.json {
+        println!("{summary}");
+    } else {
+        totals(&launch, &left);
+        let unmet = session.cloud.faults().unmet();
+        if !unmet.is_empty() {
+            println!("faults that never came true: {}", unmet.join(", "));
+        }
+    }
+    Ok(exit(ok, &left))
+}

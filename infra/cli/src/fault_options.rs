@@ -1,0 +1,19 @@
+//! `--fault`: faults on purpose, laid into the local cloud.
+
+use domain::Fault;
+use local_cloud::{Cloud, Spec};
+
+/// Reads every `--fault` before anything is done.
+pub fn parse(options: &[String]) -> Result<Vec<Spec>, Fault> {
+    options.iter().map(|o| Spec::parse(o)).collect()
+}
+
+/// Lays them in.
+pub fn apply(cloud: &Cloud, specs: &[Spec]) {
+    for spec in specs {
+        match spec {
+            Spec::Call(action, nth, injected) => cloud.faults().plan(action, *nth, injected.clone()),
+            Spec::Node(node, what, how) => drop(cloud.world().sabotage.insert(format!("{node}:{what}"), how.clone())),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What `consortium` is made of: it wires the shipped functions to the local cloud and shows a person what happens.
+
+pub mod artefacts;
+pub mod fault_options;
+pub mod home;
+pub mod plan_text;
+pub mod report;
+pub mod session;
+pub mod wiring;

@@ -1,0 +1,133 @@
+//! What exists now, read from the world itself and never through our functions: nodes, heights, votes, leftovers.
+
+use domain::ids;
+use domain::manifest::{Lock, Manifest};
+use local_cloud::Cloud;
+use serde_json::{Value, json};
+
+/// One node as the world shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeReport {
+    /// Name.
+    pub name: String,
+    /// Instance id.
+    pub instance: String,
+    /// Its state in EC2.
+    pub state: String,
+    /// Private address.
+    pub ip: String,
+    /// Peer id.
+    pub peer: String,
+    /// Volumes that exist.
+    pub volumes: Vec<String>,
+    /// Height; 0 when irita does not run.
+    pub height: u64,
+    /// Its vote is in the last block.
+    pub signing: bool,
+}
+
+/// A network as the world shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NetworkReport {
+    /// The last manifest.
+    pub manifest: Manifest,
+    /// Nodes.
+    pub nodes: Vec<NodeReport>,
+    /// Height of the chain.
+    pub height: u64,
+    /// Who signed twice; must stay empty.
+    pub double_signs: Vec<String>,
+}
+
+fn hub_bucket(cloud: &Cloud) -> Option<String> {
+    let world = cloud.world();
+    world.stacks.values().find_map(|s| s.outputs.get("HubBucket").cloned())
+}
+
+/// Every revision of a network's manifest, oldest first.
+pub fn manifests(cloud: &Cloud, network: &str) -> Vec<Manifest> {
+    let Some(bucket) = hub_bucket(cloud) else { return vec![] };
+    let world = cloud.world();
+    let prefix = format!("networks/{network}/manifest/");
+    let objects = world.buckets.get(&bucket).into_iter().flat_map(|b| b.objects.iter());
+    objects.filter(|(k, _)| k.starts_with(&prefix)).filter_map(|(_, o)| serde_json::from_str(&o.text).ok()).collect()
+}
+
+/// The network, if it was ever recorded.
+pub fn network(cloud: &Cloud, network: &str) -> Option<NetworkReport> {
+    let manifest = manifests(cloud, network).pop()?;
+    cloud.settle();
+    let now = cloud.now_ms();
+    let world = cloud.world();
+    let chain = world.chains.get(manifest.genesis["sha256"].as_str().unwrap_or_default());
+    let last = chain.and_then(|c| c.blocks.last());
+    let node = |n: &domain::manifest::ManifestNode| {
+        let instance = world.instances.get(&n.instance);
+        let process = world.processes.get(&n.instance);
+        NodeReport {
+            name: n.name.clone(),
+            instance: n.instance.clone(),
+            state: instance.map(|i| i.state(now)).unwrap_or("gone").into(),
+            ip: n.private_ip.clone(),
+            peer: n.node_id.clone(),
+            volumes: n.volumes.iter().filter(|v| world.volumes.contains_key(*v)).cloned().collect(),
+            height: process.map(|p| p.height).unwrap_or(0),
+            signing: process.is_some() && last.is_some_and(|b| b.signed.contains(&n.cons_address)),
+        }
+    };
+    Some(NetworkReport {
+        nodes: manifest.nodes.iter().map(node).collect(),
+        height: last.map(|b| b.height).unwrap_or(0),
+        double_signs: chain.map(|c| c.double_signs.clone()).unwrap_or_default(),
+        manifest,
+    })
+}
+
+/// What exists with a network's tags and belongs to nothing that was asked for.
+/// `kept` = volumes that a person asked to keep.
+pub fn left(cloud: &Cloud, network: &str, kept: &[String]) -> Vec<String> {
+    cloud.settle();
+    let owned = match self::network(cloud, network) {
+        Some(r) if r.manifest.state == "launched" => r.manifest.nodes,
+        _ => vec![],
+    };
+    let bucket = hub_bucket(cloud).unwrap_or_default();
+    let now = cloud.now_ms();
+    let world = cloud.world();
+    let ours = |tags: &local_cloud::world::Tags| tags.get(ids::TAG_NETWORK).is_some_and(|n| n == network);
+    let mut left: Vec<String> = vec![];
+    let running = world.instances.values().filter(|i| ours(&i.tags) && i.state(now) != "terminated");
+    left.extend(running.filter(|i| !owned.iter().any(|n| n.instance == i.id)).map(|i| i.id.clone()));
+    let volumes = world.volumes.values().filter(|v| ours(&v.tags) && !kept.contains(&v.id));
+    left.extend(volumes.filter(|v| !owned.iter().any(|n| n.volumes.contains(&v.id))).map(|v| v.id.clone()));
+    for (key, object) in world.buckets.get(&bucket).into_iter().flat_map(|b| b.objects.iter()) {
+        if owned.is_empty() && key.starts_with(&format!("exchange/{network}/")) {
+            left.push(format!("s3://{bucket}/{key}"));
+        }
+        let lock: Option<Lock> = (*key == ids::lock_key(network)).then(|| serde_json::from_str(&object.text).ok()).flatten();
+        if let Some(lock) = lock.filter(|l| !l.execution.is_empty()) {
+            left.push(format!("lock of {network}, held by {}", lock.execution));
+        }
+    }
+    left
+}
+
+/// The nodes as `--json` gives them.
+pub fn nodes_json(nodes: &[NodeReport]) -> Value {
+    let one = |n: &NodeReport| {
+        json!({"name": n.name, "instance_id": n.instance, "state": n.state, "ip": n.ip, "volumes": n.volumes, "peer": format!("{}@{}:26656", n.peer, n.ip),
+            "height": n.height, "signing": n.signing})
+    };
+    nodes.iter().map(one).collect()
+}
+
+/// The nodes as a person reads them.
+pub fn table(nodes: &[NodeReport]) -> String {
+    let head = format!("{:<8} {:<20} {:<14} {:<41} {:>7}  {}\n", "node", "instance", "address", "peer id", "height", "signing");
+    let line = |n: &NodeReport| {
+        let signing = if n.signing { "yes" } else { "NO" };
+        let state = if n.state == "running" { String::new() } else { format!(" ({})", n.state) };
+        format!("{:<8} {:<20} {:<14} {:<41} {:>7}  {signing}{state}\n", n.name, n.instance, n.ip, n.peer, n.height)
+    };
+    head + &nodes.iter().map(line).collect::<String>()
+}

@@ -1,0 +1,198 @@
+//! One local cloud with the founder's stack in it, and the workflows that a person starts on it.
+
+use crate::{artefacts, report, wiring};
+use artefacts::Artefacts;
+use domain::plan::Plan;
+use domain::request::Request;
+use domain::{Class, Fault};
+use local_cloud::{Cloud, World};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The account that a local founder has.
+pub const ACCOUNT: &str = "111122223333";
+/// When a local world begins: 2026-11-22T00:00:00Z.
+const BEGINNING_MS: u64 = 1_795_305_600_000;
+
+/// How an execution ended, with what it used.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Execution's name.
+    pub execution: String,
+    /// `SUCCEEDED`, `FAILED`, ...
+    pub status: String,
+    /// Output of a success.
+    pub output: Value,
+    /// Error name and cause of a failure.
+    pub error: (String, String),
+    /// Virtual seconds, settling included.
+    pub seconds: f64,
+    /// AWS calls apart from objects.
+    pub calls: u64,
+    /// Object reads and writes.
+    pub object_calls: u64,
+    /// Step Functions transitions.
+    pub transitions: u64,
+    /// Dollars for Step Functions and Lambda.
+    pub cost: f64,
+}
+
+/// The open world.
+pub struct Session {
+    /// The cloud.
+    pub cloud: Cloud,
+    /// Outputs of the founder's stack.
+    pub outputs: BTreeMap<String, String>,
+}
+
+impl Session {
+    /// Opens a world, or begins one with `seed`, and deploys what ships. What a dead process left running is settled first.
+    pub async fn open(world: Option<World>, seed: u64, file: Option<PathBuf>, region: &str) -> Result<Session, Fault> {
+        Session::with(world, seed, file, region, &Artefacts::default()).await
+    }
+
+    /// The same with other artefacts.
+    pub async fn with(world: Option<World>, seed: u64, file: Option<PathBuf>, region: &str, artefacts: &Artefacts) -> Result<Session, Fault> {
+        let fresh = World { seed, rng: seed, now_ms: BEGINNING_MS, began_ms: BEGINNING_MS, ..World::default() };
+        let world = world.unwrap_or(fresh);
+        // The SDK's back-off jitter comes from this generator.
+        fastrand::seed(world.seed);
+        let cloud = Cloud::open(world, wiring::code(), file);
+        let outputs = artefacts::deploy(&cloud, artefacts, ACCOUNT, region).map_err(Fault::internal)?;
+        if !cloud.abort_interrupted().is_empty() {
+            cloud.idle().await;
+        }
+        Ok(Session { cloud, outputs })
+    }
+
+    fn output(&self, name: &str) -> Result<&str, Fault> {
+        self.outputs.get(name).map(String::as_str).ok_or_else(|| Fault::internal(format!("the stack has no output {name}")))
+    }
+
+    /// Calls one of the hub's functions as the person at the console would.
+    async fn call(&self, function: &str, payload: Value) -> Result<Value, Fault> {
+        let settings = aws::Settings {
+            region: self.output("LaunchNetwork")?.split(':').nth(3).unwrap_or_default().into(),
+            credentials: Some((ACCOUNT.into(), "local".into(), "local".into())),
+            http: Some(self.cloud.http_client()),
+            time: None,
+        };
+        aws::Clients::new(settings).await.invoke(function, &payload).await
+    }
+
+    /// The plan of a request: what the account offers is asked, nothing is made.
+    pub async fn plan(&self, request: &Request) -> Result<Plan, Fault> {
+        let execution = format!("{}-plan", request.network);
+        let params = json!({"size": request.size, "types": request.instance_types});
+        let ask = json!({"member": "founder", "function": "check-member", "network": request.network, "execution": execution, "epoch": 0, "params": params});
+        let facts = self.call(self.output("AskMemberFunction")?, ask).await?;
+        let plan = self.call(self.output("PlanNetworkFunction")?, json!({"request": request, "facts": facts, "execution": execution})).await?;
+        domain::fault::parse("plan", plan)
+    }
+
+    /// `<network>-<verb>-<ULID>`.
+    pub fn name(&self, network: &str, verb: &str) -> String {
+        let random = self.cloud.world().bytes(10).iter().fold(0u128, |n, b| (n << 8) | u128::from(*b));
+        format!("{network}-{verb}-{}", ulid::Ulid::from_parts(self.cloud.now_ms(), random))
+    }
+
+    /// Starts a machine and waits for it and for whatever it set off; `entered` hears each state by (execution, state).
+    pub async fn run(&self, machine: &str, name: &str, input: Value, mut entered: impl FnMut(&str, &str, f64)) -> Result<Outcome, Fault> {
+        let arn = self.output(machine)?.to_string();
+        let before = self.counts();
+        let mut watch = self.cloud.watch();
+        let begin = self.cloud.now_ms();
+        let execution = self.cloud.start(&arn, name, input).map_err(|e| Fault::new(Class::Conflict, e.message))?;
+        let seconds = |cloud: &Cloud| (cloud.now_ms() - begin) as f64 / 1000.0;
+        let all = async {
+            let ended = self.cloud.ended(&execution).await;
+            self.cloud.idle().await;
+            ended
+        };
+        tokio::pin!(all);
+        let ended = loop {
+            tokio::select! {
+                biased;
+                Some((who, state)) = watch.recv() => entered(&who, &state, seconds(&self.cloud)),
+                ended = &mut all => break ended,
+            }
+        };
+        while let Ok((who, state)) = watch.try_recv() {
+            entered(&who, &state, seconds(&self.cloud));
+        }
+        let after = self.counts();
+        Ok(Outcome {
+            execution: ended.name.clone(),
+            status: ended.status.clone(),
+            output: ended.output.clone(),
+            error: (ended.error.clone(), cause(&ended.cause)),
+            seconds: seconds(&self.cloud),
+            calls: after.0 - before.0,
+            object_calls: after.1 - before.1,
+            transitions: after.2 - before.2,
+            cost: domain::price::orchestration(after.2 - before.2, after.3 - before.3, after.4 - before.4),
+        })
+    }
+
+    /// Calls apart from objects, object calls, transitions, invocations, function seconds.
+    fn counts(&self) -> (u64, u64, u64, u64, f64) {
+        let world = self.cloud.world();
+        let sum = |objects: bool| world.calls.iter().filter(|(k, _)| k.starts_with("s3:") == objects).map(|(_, n)| n).sum::<u64>();
+        (sum(false), sum(true), world.transitions, world.invocations.0, world.invocations.1)
+    }
+
+    /// Launches.
+    pub async fn launch(&self, request: &Value, network: &str, entered: impl FnMut(&str, &str, f64)) -> Result<Outcome, Fault> {
+        let name = self.name(network, "launch");
+        self.run("LaunchNetwork", &name, json!({"request": request}), entered).await
+    }
+
+    /// Removes.
+    pub async fn remove(&self, network: &str, keep_data: bool, entered: impl FnMut(&str, &str, f64)) -> Result<Outcome, Fault> {
+        let name = self.name(network, "remove");
+        self.run("RemoveNetwork", &name, json!({"network": network, "keep_data": keep_data}), entered).await
+    }
+
+    /// What `--json` gives of a network after something was done to it.
+    pub fn summary(&self, status: &str, network: &str, outcome: Option<&Outcome>, kept: &[String]) -> Value {
+        let found = report::network(&self.cloud, network);
+        let left = report::left(&self.cloud, network, kept);
+        let manifest = found.as_ref().map(|f| &f.manifest);
+        let signed = match (&found, manifest.and_then(|m| m.verdict["validators_signed"].as_u64())) {
+            (Some(f), _) if f.height > 0 && f.nodes.iter().any(|n| n.signing) => f.nodes.iter().filter(|n| n.signing).count() as u64,
+            (_, Some(n)) => n,
+            _ => 0,
+        };
+        let seed = self.cloud.world().seed;
+        let mut summary = json!({
+            "status": status, "network": network, "chain_id": manifest.map(|m| m.chain_id.clone()).unwrap_or_default(),
+            "genesis_sha256": manifest.and_then(|m| m.genesis["sha256"].as_str()).unwrap_or_default(),
+            "height": found.as_ref().map(|f| f.height).unwrap_or(0), "validators_signed": signed,
+            "nodes": found.as_ref().map(|f| report::nodes_json(&f.nodes)).unwrap_or(json!([])),
+            "virtual_seconds": outcome.map(|o| o.seconds).unwrap_or(0.0), "aws_calls": outcome.map(|o| o.calls).unwrap_or(0),
+            "object_calls": outcome.map(|o| o.object_calls).unwrap_or(0), "transitions": outcome.map(|o| o.transitions).unwrap_or(0),
+            "seed": seed, "left": left,
+        });
+        if let Some(o) = outcome.filter(|o| o.status != "SUCCEEDED") {
+            summary["error"] = json!({"name": o.error.0, "message": o.error.1, "execution": o.execution});
+        }
+        summary
+    }
+}
+
+/// The words in a cause: a function's error body carries them as `errorMessage`.
+pub fn cause(text: &str) -> String {
+    match serde_json::from_str::<Value>(text) {
+        Ok(v) => v["errorMessage"].as_str().map(String::from).unwrap_or_else(|| text.into()),
+        Err(_) => {
+            // A body inside a sentence.
+            let start = text.find("{\"errorType\"");
+            let end = text.rfind('}');
+            match (start, end) {
+                (Some(s), Some(e)) if s < e => format!("{}{}{}", &text[..s], cause(&text[s..=e]), &text[e + 1..]),
+                _ => text.into(),
+            }
+        }
+    }
+}

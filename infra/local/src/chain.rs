@@ -1,0 +1,166 @@
+//! Chains: blocks appear only where more than two thirds of the power can reach each other.
+
+use crate::latency::{BLOCK, RPC_UP};
+use crate::names;
+use crate::world::{Block, Chain, Process, World};
+use serde_json::{Value, json};
+
+/// Blocks kept per chain; older ones are of no use to anybody here.
+const KEPT: usize = 400;
+/// A process takes part in consensus this long after its start: handshake and dialling.
+const JOIN_MS: u64 = 1_500;
+
+/// Whether `from` can open a connection to `to` on the peer port: one network, and the target's groups let it in.
+pub(crate) fn reaches(world: &World, from: &str, to: &str) -> bool {
+    let (Some(a), Some(b)) = (world.instances.get(from), world.instances.get(to)) else { return false };
+    let vpc = |subnet: &str| world.plain.get(subnet).and_then(|s| s.properties["VpcId"].as_str().map(String::from));
+    if vpc(&a.subnet) != vpc(&b.subnet) {
+        return false;
+    }
+    let opens = |rule: &Value| {
+        let port = |name: &str| rule[name].as_u64().or_else(|| rule[name].as_str()?.parse().ok()).unwrap_or(0);
+        let source = rule["CidrIp"].as_str().is_some_and(|c| names::in_cidr(&a.ip, c)) || rule["SourceSecurityGroupId"].as_str().is_some_and(|g| a.groups.iter().any(|x| x == g));
+        source && rule["IpProtocol"] == "tcp" && port("FromPort") <= 26656 && 26656 <= port("ToPort")
+    };
+    let inline = b.groups.iter().filter_map(|g| world.plain.get(g)).flat_map(|g| g.properties["SecurityGroupIngress"].as_array().cloned().unwrap_or_default());
+    let own = world.of_kind("AWS::EC2::SecurityGroupIngress").filter(|r| b.groups.iter().any(|g| r.properties["GroupId"] == json!(g))).map(|r| r.properties.clone());
+    inline.chain(own).any(|rule| opens(&rule))
+}
+
+/// Processes of a chain that take part at a time, grouped by who reaches whom.
+fn groups(world: &World, genesis: &str, at: u64) -> Vec<Vec<String>> {
+    let up: Vec<&Process> = world.processes.values().filter(|p| p.genesis_sha256 == genesis && p.started_ms + JOIN_MS <= at).collect();
+    let linked = |a: &Process, b: &Process| {
+        let ip = world.instances.get(&b.instance).map(|i| i.ip.clone()).unwrap_or_default();
+        a.peers.contains(&format!("{}@{ip}:26656", b.node_id)) && reaches(world, &a.instance, &b.instance)
+    };
+    let mut groups: Vec<Vec<String>> = vec![];
+    let mut left: Vec<&Process> = up;
+    while let Some(first) = left.pop() {
+        let (mut group, mut queue) = (vec![first.instance.clone()], vec![first]);
+        while let Some(p) = queue.pop() {
+            let (near, far): (Vec<&Process>, Vec<&Process>) = left.into_iter().partition(|q| linked(p, q) || linked(q, p));
+            left = far;
+            group.extend(near.iter().map(|q| q.instance.clone()));
+            queue.extend(near);
+        }
+        groups.push(group);
+    }
+    groups
+}
+
+/// Makes every block that is due until `now`.
+pub(crate) fn advance(world: &mut World, now: u64) {
+    for genesis in world.chains.keys().cloned().collect::<Vec<_>>() {
+        while step(world, &genesis, now) {}
+    }
+}
+
+/// One block if one is due; `false` when there is nothing more to do until `now`.
+fn step(world: &mut World, genesis: &str, now: u64) -> bool {
+    let Some(chain) = world.chains.get(genesis) else { return false };
+    let commit = world.processes.values().filter(|p| p.genesis_sha256 == genesis).map(|p| p.commit_ms).max().unwrap_or(5_000);
+    let at = chain.last_ms + commit + BLOCK;
+    if at > now {
+        return false;
+    }
+    let total: u64 = chain.validators.values().map(|(_, power)| power).sum();
+    let mut best: Option<(u64, Vec<String>, Vec<String>)> = None;
+    for group in groups(world, genesis, at) {
+        let mut votes: Vec<String> = vec![];
+        for id in &group {
+            let Some(p) = world.processes.get(id) else { continue };
+            let mute = world.sabotaged(id, "vote") == Some("mute");
+            if chain.validators.contains_key(&p.cons_address) && !mute {
+                votes.push(p.cons_address.clone());
+            }
+        }
+        votes.sort();
+        let twice = votes.windows(2).find(|w| w[0] == w[1]).map(|w| w[0].clone());
+        if let Some(key) = twice {
+            if let Some(c) = world.chains.get_mut(genesis) {
+                c.double_signs.push(key);
+            }
+            return false;
+        }
+        let power = votes.iter().filter_map(|v| chain.validators.get(v)).map(|(_, power)| power).sum::<u64>();
+        if power * 3 > total * 2 {
+            best = Some((power, group, votes));
+        }
+    }
+    let Some((_, group, signed)) = best else {
+        // Nobody can decide: wait for the next process to come up, or for a change.
+        let next = world.processes.values().filter(|p| p.genesis_sha256 == genesis).map(|p| p.started_ms + JOIN_MS).filter(|t| *t > at && *t <= now).min();
+        let Some(chain) = world.chains.get_mut(genesis) else { return false };
+        chain.last_ms = next.unwrap_or(now).saturating_sub(commit + BLOCK);
+        return next.is_some();
+    };
+    let Some(chain) = world.chains.get_mut(genesis) else { return false };
+    let height = chain.blocks.last().map(|b| b.height).unwrap_or(0) + 1;
+    let hash = domain::ids::sha256_hex(format!("{genesis}/{height}").as_bytes()).to_uppercase();
+    chain.blocks.push(Block { height, ms: at, hash, signed });
+    if chain.blocks.len() > KEPT {
+        chain.blocks.remove(0);
+    }
+    chain.last_ms = at;
+    for id in group {
+        if let Some(p) = world.processes.get_mut(&id) {
+            p.height = height;
+        }
+        crate::node::keep_signer_state(world, &id, height);
+    }
+    true
+}
+
+/// Starts a process; the chain begins with its first one.
+pub(crate) fn start(world: &mut World, process: Process, genesis: &Value, now: u64) {
+    advance(world, now);
+    let mut validators = std::collections::BTreeMap::new();
+    for gentx in genesis.pointer("/app_state/genutil/gen_txs").and_then(Value::as_array).into_iter().flatten() {
+        let Ok(v) = domain::genesis::read_gentx(gentx) else { continue };
+        let Some(address) = crate::node::address_of_certificate(&v.certificate) else { continue };
+        validators.insert(address, (v.name, u64::from(v.power)));
+    }
+    let fresh = Chain { chain_id: process.chain_id.clone(), validators, last_ms: now, ..Chain::default() };
+    world.chains.entry(process.genesis_sha256.clone()).or_insert(fresh);
+    world.processes.insert(process.instance.clone(), process);
+}
+
+/// Ends a machine's process, after making the blocks that it still took part in.
+pub(crate) fn stop(world: &mut World, instance: &str, now: u64) {
+    advance(world, now);
+    world.processes.remove(instance);
+}
+
+/// What a node's RPC answers, in the recorded shape; `None` while it does not listen.
+pub(crate) fn rpc(world: &mut World, instance: &str, path: &str, now: u64) -> Option<Value> {
+    advance(world, now);
+    let p = world.processes.get(instance).filter(|p| p.started_ms + RPC_UP.1 <= now)?.clone();
+    let chain = world.chains.get(&p.genesis_sha256)?;
+    let block = |h: u64| chain.blocks.iter().find(|b| b.height == h);
+    let body = |result: Value| json!({"jsonrpc": "2.0", "id": -1, "result": result});
+    if path == "/status" {
+        let last = block(p.height);
+        let power = chain.validators.get(&p.cons_address).map(|(_, power)| *power).unwrap_or(0);
+        return Some(body(json!({
+            "node_info": {"id": p.node_id, "network": p.chain_id, "version": "0.34.12", "moniker": chain.validators.get(&p.cons_address).map(|(n, _)| n)},
+            "sync_info": {"latest_block_hash": last.map(|b| b.hash.clone()).unwrap_or_default(), "latest_block_height": p.height.to_string(),
+                "latest_block_time": names::time(last.map(|b| b.ms).unwrap_or(0)), "catching_up": false},
+            "validator_info": {"address": p.cons_address, "voting_power": power.to_string()},
+        })));
+    }
+    let height: u64 = path.strip_prefix("/commit?height=")?.parse().ok()?;
+    let Some(found) = block(height).filter(|_| height <= p.height) else {
+        let data = format!("height {height} must be less than or equal to the current blockchain height {}", p.height);
+        return Some(json!({"jsonrpc": "2.0", "id": -1, "error": {"code": -32603, "message": "Internal error", "data": data}}));
+    };
+    let vote = |address: &String| match found.signed.contains(address) {
+        true => json!({"block_id_flag": 2, "validator_address": address, "timestamp": names::time(found.ms), "signature": "c2ltdWxhdGVk"}),
+        false => json!({"block_id_flag": 1, "validator_address": "", "timestamp": "0001-01-01T00:00:00Z", "signature": null}),
+    };
+    let signatures: Vec<Value> = chain.validators.keys().map(vote).collect();
+    Some(body(json!({"signed_header": {
+        "header": {"chain_id": chain.chain_id, "height": height.to_string(), "time": names::time(found.ms)},
+        "commit": {"height": height.to_string(), "round": 0, "block_id": {"hash": found.hash}, "signatures": signatures},
+    }, "canonical": true})))
+}

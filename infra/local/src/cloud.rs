@@ -1,0 +1,253 @@
+//! The cloud itself: one world, one clock, one way in for every call, whoever makes it.
+
+use crate::faults::{Faults, Injected};
+use crate::latency::{API_CALL, Range};
+use crate::services;
+use crate::world::World;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// Who makes a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// Account.
+    pub account: String,
+    /// Role ARN; empty = the account's root.
+    pub role: String,
+}
+
+/// One call of an API, read from the wire.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Signing name: `ec2`, `ssm`, `s3`, `lambda`, `states`, `sns`.
+    pub service: String,
+    /// Action: `RunInstances`.
+    pub action: String,
+    /// Region.
+    pub region: String,
+    /// Who.
+    pub principal: Principal,
+    /// Parameters by the API's own names.
+    pub params: Value,
+}
+
+/// What a call gives: members by the API's own names, or an error.
+pub type Reply = Result<Value, ApiError>;
+
+/// An error as a service answers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// Code.
+    pub code: String,
+    /// HTTP status.
+    pub status: u16,
+    /// Text.
+    pub message: String,
+}
+
+impl ApiError {
+    /// An error.
+    pub fn new(code: &str, status: u16, message: impl Into<String>) -> ApiError {
+        ApiError { code: code.into(), status, message: message.into() }
+    }
+
+    /// What a planned fault's code looks like on the wire.
+    fn injected(code: &str) -> ApiError {
+        let status = match code {
+            "InsufficientInstanceCapacity" | "InternalError" | "InternalServerError" | "ServiceException" => 500,
+            "RequestLimitExceeded" | "SlowDown" | "ServiceUnavailable" | "Unavailable" => 503,
+            "UnauthorizedOperation" | "AccessDenied" => 403,
+            "PreconditionFailed" => 412,
+            "TooManyRequestsException" => 429,
+            "NoSuchKey" => 404,
+            _ => 400,
+        };
+        ApiError::new(code, status, format!("{code} (a fault on purpose)"))
+    }
+}
+
+/// One run of a function, as its code sees it.
+pub struct Run {
+    /// Function's ARN; one process per function.
+    pub function: String,
+    /// The template's `Handler`.
+    pub handler: String,
+    /// The template's `Environment`.
+    pub settings: BTreeMap<String, String>,
+    /// Region.
+    pub region: String,
+    /// Access key id, secret and session token of its role.
+    pub credentials: (String, String, String),
+    /// Payload.
+    pub payload: Value,
+    /// The cloud, to reach it by SDK.
+    pub cloud: Cloud,
+}
+
+/// Error type and message that a function ends with.
+pub type RunError = (String, String);
+/// A function's code, given by whoever starts the cloud.
+pub type Code = Arc<dyn Fn(Run) -> Pin<Box<dyn Future<Output = Result<Value, RunError>> + Send>> + Send + Sync>;
+
+tokio::task_local! {
+    /// The running function, so that a call can kill it.
+    pub(crate) static PROCESS: Arc<Notify>;
+}
+
+/// One message on the wire, for the outside judges.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Exchange {
+    /// Service.
+    pub service: String,
+    /// Action.
+    pub action: String,
+    /// Method, path with query, headers, body of the request.
+    pub request: (String, String, BTreeMap<String, String>, String),
+    /// Status, headers and body of the response.
+    pub response: (u16, BTreeMap<String, String>, String),
+}
+
+pub(crate) struct Inner {
+    pub world: Mutex<World>,
+    pub faults: Mutex<Faults>,
+    pub code: Code,
+    pub began: Instant,
+    pub base_ms: u64,
+    pub file: Option<PathBuf>,
+    pub exchanges: Mutex<Option<Vec<Exchange>>>,
+    pub watchers: Mutex<Vec<tokio::sync::mpsc::UnboundedSender<(String, String)>>>,
+    pub kills: Mutex<BTreeMap<String, Arc<Notify>>>,
+    /// What roles were refused: `(role, action, resource)`.
+    pub refusals: Mutex<Vec<(String, String, String)>>,
+}
+
+/// The local cloud; cheap to clone.
+#[derive(Clone)]
+pub struct Cloud(pub(crate) Arc<Inner>);
+
+impl Cloud {
+    /// Opens a world. `file` = where every change is written; `None` = nowhere.
+    /// Must be called inside a current-thread tokio runtime with a paused clock.
+    pub fn open(world: World, code: Code, file: Option<PathBuf>) -> Cloud {
+        let base_ms = world.now_ms;
+        let inner = Inner {
+            world: Mutex::new(world),
+            faults: Mutex::default(),
+            code,
+            began: Instant::now(),
+            base_ms,
+            file,
+            exchanges: Mutex::new(None),
+            watchers: Mutex::default(),
+            kills: Mutex::default(),
+            refusals: Mutex::default(),
+        };
+        let cloud = Cloud(Arc::new(inner));
+        crate::services::ssm::resume(&cloud);
+        cloud
+    }
+
+    /// The world, to look at or to change directly; nobody else moves meanwhile.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        // A panic elsewhere while holding the lock is a defect that must not be hidden by a second one.
+        self.0.world.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Virtual time, ms since 1970.
+    pub fn now_ms(&self) -> u64 {
+        self.0.base_ms + self.0.began.elapsed().as_millis() as u64
+    }
+
+    /// Plans faults.
+    pub fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.0.faults.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// From now on every message is kept for [`Cloud::exchanges`].
+    pub fn record(&self) {
+        *self.0.exchanges.lock().unwrap_or_else(|p| p.into_inner()) = Some(vec![]);
+    }
+
+    /// Messages kept since [`Cloud::record`].
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        self.0.exchanges.lock().unwrap_or_else(|p| p.into_inner()).clone().unwrap_or_default()
+    }
+
+    /// Calls that policies refused: `(role, action, resource)`.
+    pub fn refusals(&self) -> Vec<(String, String, String)> {
+        self.0.refusals.lock().unwrap_or_else(|p| p.into_inner()).clone()
+    }
+
+    /// Names of states as they are entered: `(execution name, state)`.
+    pub fn watch(&self) -> tokio::sync::mpsc::UnboundedReceiver<(String, String)> {
+        let (send, receive) = tokio::sync::mpsc::unbounded_channel();
+        self.0.watchers.lock().unwrap_or_else(|p| p.into_inner()).push(send);
+        receive
+    }
+
+    pub(crate) fn tell(&self, execution: &str, state: &str) {
+        for watcher in self.0.watchers.lock().unwrap_or_else(|p| p.into_inner()).iter() {
+            let _ = watcher.send((execution.into(), state.into()));
+        }
+    }
+
+    /// Waits a sampled time.
+    pub(crate) async fn pass(&self, range: Range) {
+        let ms = self.world().between(range.0, range.1);
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
+
+    /// Writes the world to its file, whole or not at all.
+    pub fn save(&self) -> std::io::Result<()> {
+        let Some(file) = &self.0.file else { return Ok(()) };
+        let text = {
+            let mut world = self.world();
+            world.now_ms = self.now_ms();
+            serde_json::to_vec(&*world)?
+        };
+        let new = file.with_extension("new");
+        std::fs::write(&new, text)?;
+        std::fs::rename(new, file)
+    }
+
+    /// Saves after a change; a disk that cannot be written ends the run, since a later command would see another world.
+    pub(crate) fn changed(&self) {
+        if let Err(e) = self.save() {
+            panic!("the local cloud cannot write its world: {e}");
+        }
+    }
+
+    /// Carries out one call: latency, faults, policy, effect. `Err(None)` = the reply is lost.
+    pub(crate) async fn perform(&self, call: Call) -> Result<Reply, ()> {
+        *self.world().calls.entry(format!("{}:{}", call.service, call.action)).or_default() += 1;
+        self.pass(API_CALL).await;
+        let injected = self.faults().meet(&call.action);
+        if let Some(Injected::Refused(code)) = &injected {
+            return Ok(Err(ApiError::injected(code)));
+        }
+        let mut reply = services::dispatch(self, &call).await;
+        if injected == Some(Injected::Twice) {
+            reply = services::dispatch(self, &call).await;
+        }
+        if services::mutates(&call.action) {
+            self.changed();
+        }
+        match injected {
+            Some(Injected::Lost) => Err(()),
+            Some(Injected::Died) => {
+                if PROCESS.try_with(|p| p.notify_one()).is_ok() {
+                    std::future::pending::<()>().await;
+                }
+                Err(())
+            }
+            _ => Ok(reply),
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The simulated machine. Files live on volumes by their mounts, so what is where can be looked at after a run.
+
+use super::irita;
+use crate::chain;
+use crate::cloud::{ApiError, Cloud};
+use crate::latency::{FORMAT, IRITA, MOUNT, PULL};
+use crate::world::{File, Process};
+use domain::{Class, Fault};
+use nodectl::{Disk, Host, Instance, Output};
+use serde_json::Value;
+use std::time::Duration;
+
+/// One node's machine.
+pub(crate) struct SimHost {
+    pub cloud: Cloud,
+    pub instance: String,
+}
+
+fn refused(e: ApiError) -> Fault {
+    let class = if e.status == 403 { Class::Denied } else { Class::NotFound };
+    Fault::new(class, format!("s3: {}: {}", e.code, e.message))
+}
+
+impl SimHost {
+    pub fn new(cloud: Cloud, instance: &str) -> SimHost {
+        SimHost { cloud, instance: instance.into() }
+    }
+
+    /// Volume that a path lies on, and the path below its mount; the root volume has the rest.
+    fn place(&self, path: &str) -> Result<(String, String), Fault> {
+        let world = self.cloud.world();
+        let i = world.instances.get(&self.instance).ok_or_else(|| Fault::internal("this machine is gone"))?;
+        let mount = i.mounts.iter().filter(|(at, _)| path == at.as_str() || path.starts_with(&format!("{at}/"))).max_by_key(|(at, _)| at.len());
+        match mount {
+            Some((at, volume)) => Ok((volume.clone(), path[at.len()..].to_string())),
+            None => Ok((i.devices.get("/dev/xvda").cloned().unwrap_or_default(), path.to_string())),
+        }
+    }
+
+    /// A text file.
+    pub fn file(&self, path: &str) -> Option<String> {
+        let (volume, below) = self.place(path).ok()?;
+        self.cloud.world().volumes.get(&volume)?.files.get(&below).map(|f| f.text.clone())
+    }
+
+    fn role(&self) -> String {
+        self.cloud.world().instances.get(&self.instance).map(|i| i.role.clone()).unwrap_or_default()
+    }
+}
+
+impl Host for SimHost {
+    async fn instance(&self) -> Result<Instance, Fault> {
+        let world = self.cloud.world();
+        let i = world.instances.get(&self.instance).ok_or_else(|| Fault::internal("this machine is gone"))?;
+        Ok(Instance { id: i.id.clone(), ip: i.ip.clone() })
+    }
+
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.file(path).map(String::into_bytes))
+    }
+
+    fn write(&self, path: &str, bytes: &[u8], mode: u32) -> Result<(), Fault> {
+        let text = String::from_utf8(bytes.to_vec()).map_err(|_| Fault::internal(format!("{path}: the simulation keeps text only")))?;
+        let (volume, below) = self.place(path)?;
+        let mut world = self.cloud.world();
+        let v = world.volumes.get_mut(&volume).ok_or_else(|| Fault::internal(format!("{path}: its volume is gone")))?;
+        v.files.insert(below, File { text, mode });
+        Ok(())
+    }
+
+    fn remove(&self, path: &str) -> Result<(), Fault> {
+        let (volume, below) = self.place(path)?;
+        if let Some(v) = self.cloud.world().volumes.get_mut(&volume) {
+            v.files.retain(|k, _| *k != below && !k.starts_with(&format!("{below}/")));
+        }
+        Ok(())
+    }
+
+    fn link(&self, _: &str, to: &str) -> Result<(), Fault> {
+        self.write(&format!("{to}/.keep"), b"", 0o644)
+    }
+
+    async fn disks(&self) -> Result<Vec<Disk>, Fault> {
+        let world = self.cloud.world();
+        let i = world.instances.get(&self.instance).ok_or_else(|| Fault::internal("this machine is gone"))?;
+        let disk = |(n, volume): (usize, &String)| {
+            let label = world.volumes.get(volume).map(|v| v.label.clone()).unwrap_or_default();
+            let mounted_at = i.mounts.iter().find(|(_, v)| *v == volume).map(|(at, _)| at.clone()).unwrap_or_default();
+            Disk { path: format!("/dev/nvme{n}n1"), volume: volume.clone(), blank: label.is_empty(), label, mounted_at }
+        };
+        Ok(i.devices.values().enumerate().map(disk).collect())
+    }
+
+    async fn format(&self, disk: &Disk, label: &str) -> Result<(), Fault> {
+        self.cloud.pass(FORMAT).await;
+        if let Some(v) = self.cloud.world().volumes.get_mut(&disk.volume) {
+            v.label = label.into();
+            v.files.clear();
+        }
+        Ok(())
+    }
+
+    async fn mount(&self, disk: &Disk, at: &str, _: bool) -> Result<(), Fault> {
+        self.cloud.pass(MOUNT).await;
+        if let Some(i) = self.cloud.world().instances.get_mut(&self.instance) {
+            i.mounts.insert(at.into(), disk.volume.clone());
+        }
+        Ok(())
+    }
+
+    async fn unmount(&self, at: &str) -> Result<(), Fault> {
+        self.cloud.pass(MOUNT).await;
+        if let Some(i) = self.cloud.world().instances.get_mut(&self.instance) {
+            i.mounts.remove(at);
+        }
+        Ok(())
+    }
+
+    async fn pull(&self, image: &str) -> Result<String, Fault> {
+        self.cloud.pass(PULL).await;
+        let broken = {
+            let world = self.cloud.world();
+            super::name_of(&world, &self.instance).is_some_and(|n| world.sabotage.get(&format!("{n}:pull")).is_some_and(|how| how == "fail"))
+        };
+        if broken {
+            return Err(Fault::internal(format!("docker pull {image}: exit 1: manifest unknown")));
+        }
+        Ok(format!("sha256:{}", domain::ids::sha256_hex(image.as_bytes())))
+    }
+
+    async fn irita(&self, _: &str, home: &str, args: &[&str], stdin: &str) -> Result<Output, Fault> {
+        self.cloud.pass(IRITA).await;
+        irita::run(self, home, args, stdin)
+    }
+
+    async fn start_service(&self, _: &str, home: &str) -> Result<(), Fault> {
+        self.cloud.pass(IRITA).await;
+        let (process, genesis) = irita::start(self, home)?;
+        let now = self.cloud.now_ms();
+        let mut world = self.cloud.world();
+        world.processes.remove(&self.instance);
+        chain::start(&mut world, Process { started_ms: now, ..process }, &genesis, now);
+        Ok(())
+    }
+
+    async fn rpc(&self, path: &str) -> Result<Option<Value>, Fault> {
+        let now = self.cloud.now_ms();
+        Ok(chain::rpc(&mut self.cloud.world(), &self.instance, path, now))
+    }
+
+    async fn sleep(&self, seconds: u64) {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+
+    fn now(&self) -> u64 {
+        self.cloud.now_ms() / 1000
+    }
+
+    fn entropy(&self, count: usize) -> Result<Vec<u8>, Fault> {
+        Ok(self.cloud.world().bytes(count))
+    }
+
+    async fn get_object(&self, bucket: &str, _: &str, key: &str) -> Result<Option<Vec<u8>>, Fault> {
+        self.cloud.pass(crate::latency::API_CALL).await;
+        Ok(self.cloud.node_get(&self.role(), bucket, key).map_err(refused)?.map(String::into_bytes))
+    }
+
+    async fn put_object(&self, bucket: &str, _: &str, key: &str, bytes: &[u8]) -> Result<bool, Fault> {
+        self.cloud.pass(crate::latency::API_CALL).await;
+        self.cloud.node_put(&self.role(), bucket, key, &String::from_utf8_lossy(bytes)).map_err(refused)
+    }
+
+    async fn log_tail(&self) -> Result<String, Fault> {
+        Ok(self.file("/var/log/irita.log").unwrap_or_else(|| "no log".into()))
+    }
+}

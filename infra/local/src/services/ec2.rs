@@ -1,0 +1,232 @@
+//! EC2: instances, volumes and tags. Describe calls are in `ec2_describe`.
+
+use super::{ec2_describe, only, text, texts};
+use crate::cloud::{ApiError, Call, Cloud, Reply};
+use crate::iam::Keys;
+use crate::latency::{AGENT, BOOT, LAG, TERMINATE};
+use crate::world::{Instance, Tags, Volume, World};
+use crate::{chain, names};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Zones that have none of a type, so that offers differ as in AWS. None by default.
+pub(crate) fn call(cloud: &Cloud, call: &Call) -> Reply {
+    let now = cloud.now_ms();
+    let mut world = cloud.world();
+    settle(&mut world, now);
+    match call.action.as_str() {
+        "RunInstances" => run_instances(cloud, &mut world, call, now),
+        "TerminateInstances" => terminate_instances(cloud, &mut world, call, now),
+        "CreateTags" => create_tags(cloud, &mut world, call),
+        "DeleteVolume" => delete_volume(cloud, &mut world, call),
+        _ => ec2_describe::call(cloud, &mut world, call, now),
+    }
+}
+
+/// What time alone has done: ended machines let go of their volumes.
+pub(crate) fn settle(world: &mut World, now: u64) {
+    let gone: Vec<String> = world.instances.values().filter(|i| i.state(now) == "terminated").map(|i| i.id.clone()).collect();
+    for id in &gone {
+        world.volumes.retain(|_, v| v.attached_to != *id || !v.dies);
+        world.volumes.values_mut().filter(|v| v.attached_to == *id).for_each(|v| v.attached_to.clear());
+    }
+    // EC2 lists a terminated instance for about an hour.
+    world.instances.retain(|_, i| i.state(now) != "terminated" || now < i.ended_ms + 3_600_000);
+}
+
+fn tag_keys(prefix: &str, tags: &Tags) -> Keys {
+    tags.iter().map(|(k, v)| (format!("{prefix}/{k}"), vec![v.clone()])).collect()
+}
+
+/// Condition keys of an existing resource.
+pub(crate) fn resource_keys(tags: &Tags) -> Keys {
+    let mut keys = tag_keys("aws:ResourceTag", tags);
+    keys.extend(tag_keys("ec2:ResourceTag", tags));
+    keys
+}
+
+fn requested(params: &Value, kind: &str) -> Tags {
+    let specs = params.get("TagSpecification").and_then(Value::as_array).into_iter().flatten();
+    let tags = specs.filter(|s| text(s, "ResourceType") == kind).flat_map(|s| s["Tag"].as_array().cloned().unwrap_or_default());
+    tags.map(|t| (text(&t, "Key").to_string(), text(&t, "Value").to_string())).collect()
+}
+
+fn run_instances(cloud: &Cloud, world: &mut World, call: &Call, now: u64) -> Reply {
+    let p = &call.params;
+    only(p, &["LaunchTemplate", "InstanceType", "SubnetId", "MinCount", "MaxCount", "ClientToken", "TagSpecification", "BlockDeviceMapping"])?;
+    let account = call.principal.account.clone();
+    let invalid = |code: &str, what: &str| ApiError::new(code, 400, what.to_string());
+    let template = world.plain.get(text(&p["LaunchTemplate"], "LaunchTemplateId")).filter(|t| t.account == account && t.region == call.region).cloned();
+    let template = template.ok_or_else(|| invalid("InvalidLaunchTemplateId.NotFound", "The specified launch template does not exist"))?;
+    let data = &template.properties["LaunchTemplateData"];
+    let subnet = world.plain.get(text(p, "SubnetId")).filter(|s| s.account == account).cloned();
+    let subnet = subnet.ok_or_else(|| invalid("InvalidSubnetID.NotFound", "The subnet ID does not exist"))?;
+    let count: usize = text(p, "MaxCount").parse().map_err(|_| invalid("InvalidParameterValue", "MaxCount"))?;
+    if text(p, "MinCount") != text(p, "MaxCount") || count == 0 {
+        return Err(ApiError::new("InvalidParameterValue", 400, "the local cloud starts all or none: MinCount must equal MaxCount"));
+    }
+    let profile = world.plain.get(text(&data["IamInstanceProfile"], "Arn")).cloned();
+    let profile = profile.ok_or_else(|| invalid("InvalidParameterValue", "Invalid IAM Instance Profile"))?;
+    let role = profile.properties["Roles"][0].as_str().and_then(|name| world.roles.keys().find(|a| a.ends_with(&format!("/{name}")))).cloned();
+    let role = role.ok_or_else(|| invalid("InvalidParameterValue", "the instance profile has no role"))?;
+    let groups = texts(data.get("SecurityGroupIds"));
+    authorize_run(cloud, world, call, &subnet.id, &template.id, text(data, "ImageId"), &groups, &role)?;
+
+    let slot = format!("{account}/{}/{}", call.region, text(p, "ClientToken"));
+    let fingerprint = domain::ids::sha256_hex(p.to_string().as_bytes());
+    if let Some((before, ids)) = world.tokens.get(&slot).cloned() {
+        if before != fingerprint {
+            return Err(ApiError::new("IdempotentParameterMismatch", 400, "the token was used with other parameters"));
+        }
+        return Ok(ec2_describe::reservation(world, &ids, now));
+    }
+    let reservation = world.id("r");
+    let mut ids = vec![];
+    for launch_index in 0..count {
+        let id = world.id("i");
+        let ip = names::next_ip(world, &subnet);
+        let running_ms = now + world.between(BOOT.0, BOOT.1);
+        let online_ms = running_ms + world.between(AGENT.0, AGENT.1);
+        let visible_ms = now + world.between(LAG.0, LAG.1);
+        let mut devices = BTreeMap::new();
+        for m in p["BlockDeviceMapping"].as_array().into_iter().flatten() {
+            let volume = make_volume(world, call, &subnet.properties, m, &id)?;
+            devices.insert(volume.device.clone(), volume.id.clone());
+            world.volumes.insert(volume.id.clone(), volume);
+        }
+        let instance = Instance {
+            id: id.clone(), account: account.clone(), region: call.region.clone(), subnet: subnet.id.clone(),
+            zone: text(&subnet.properties, "AvailabilityZone").into(), kind: text(p, "InstanceType").into(), ip, groups: groups.clone(),
+            role: role.clone(), ami: text(data, "ImageId").into(), launch_index, reservation: reservation.clone(),
+            token: text(p, "ClientToken").into(), tags: requested(p, "instance"), devices, mounts: BTreeMap::new(), launched_ms: now,
+            visible_ms, running_ms, online_ms, ending_ms: 0, ended_ms: 0,
+        };
+        world.instances.insert(id.clone(), instance);
+        ids.push(id);
+    }
+    if !text(p, "ClientToken").is_empty() {
+        world.tokens.insert(slot, (fingerprint, ids.clone()));
+    }
+    Ok(ec2_describe::reservation(world, &ids, now))
+}
+
+fn make_volume(world: &mut World, call: &Call, subnet: &Value, mapping: &Value, instance: &str) -> Result<Volume, ApiError> {
+    let ebs = &mapping["Ebs"];
+    only(ebs, &["VolumeSize", "VolumeType", "Encrypted", "KmsKeyId", "DeleteOnTermination"])?;
+    let key = text(ebs, "KmsKeyId");
+    if !key.is_empty() && !world.plain.values().any(|k| k.kind == "AWS::KMS::Key" && (k.id == key || names::kms_arn(k) == key)) {
+        return Err(ApiError::new("InvalidKmsKey.NotFound", 400, format!("the key {key} does not exist")));
+    }
+    Ok(Volume {
+        id: world.id("vol"), account: call.principal.account.clone(), region: call.region.clone(),
+        zone: text(subnet, "AvailabilityZone").into(), gb: text(ebs, "VolumeSize").parse().unwrap_or(8), key: key.into(),
+        tags: requested(&call.params, "volume"), attached_to: instance.into(), device: text(mapping, "DeviceName").into(),
+        dies: text(ebs, "DeleteOnTermination") == "true", label: String::new(), files: BTreeMap::new(),
+    })
+}
+
+/// RunInstances is authorised on everything it touches, on the tags it sets, on the role it passes and on the keys it uses.
+#[allow(clippy::too_many_arguments)]
+fn authorize_run(cloud: &Cloud, world: &World, call: &Call, subnet: &str, template: &str, image: &str, groups: &[String], role: &str) -> Result<(), ApiError> {
+    let (who, account) = (&call.principal, call.principal.account.as_str());
+    let arn = |kind: &str, id: &str, owner: &str| names::arn("ec2", &call.region, owner, &format!("{kind}/{id}"));
+    let check = |action: &str, resource: &str, keys: &Keys| cloud.authorize(world, who, action, resource, account, None, keys);
+    let plain = |id: &str| world.plain.get(id).map(|p| resource_keys(&names::tags_of(&p.properties["Tags"]))).unwrap_or_default();
+    let mut base = Keys::from([("ec2:InstanceType".to_string(), vec![text(&call.params, "InstanceType").to_string()])]);
+    base.insert("ec2:LaunchTemplate".into(), vec![arn("launch-template", template, account)]);
+    let with = |more: Keys| base.clone().into_iter().chain(more).collect::<Keys>();
+    for kind in ["instance", "volume"] {
+        let tags = requested(&call.params, kind);
+        let mut keys = tag_keys("aws:RequestTag", &tags);
+        keys.insert("aws:TagKeys".into(), tags.keys().cloned().collect());
+        let keys = with(keys);
+        check("ec2:RunInstances", &arn(kind, "*", account), &keys)?;
+        if !tags.is_empty() {
+            let mut keys = keys;
+            keys.insert("ec2:CreateAction".into(), vec!["RunInstances".into()]);
+            check("ec2:CreateTags", &arn(kind, "*", account), &keys)?;
+        }
+    }
+    check("ec2:RunInstances", &arn("network-interface", "*", account), &with(Keys::new()))?;
+    check("ec2:RunInstances", &arn("subnet", subnet, account), &with(plain(subnet)))?;
+    check("ec2:RunInstances", &arn("image", image, ""), &with(Keys::new()))?;
+    check("ec2:RunInstances", &arn("launch-template", template, account), &with(plain(template)))?;
+    for group in groups {
+        check("ec2:RunInstances", &arn("security-group", group, account), &with(plain(group)))?;
+    }
+    check("iam:PassRole", role, &Keys::from([("iam:PassedToService".into(), vec![names::service_host("ec2", &call.region)])]))?;
+    for m in call.params["BlockDeviceMapping"].as_array().into_iter().flatten() {
+        let key = text(&m["Ebs"], "KmsKeyId");
+        if let Some(found) = world.plain.values().find(|k| k.kind == "AWS::KMS::Key" && (k.id == key || names::kms_arn(k) == key)) {
+            let mut keys = Keys::from([("kms:ViaService".to_string(), vec![format!("ec2.{}.{}", call.region, names::suffix(&call.region))])]);
+            keys.insert("kms:GrantIsForAWSResource".into(), vec!["true".into()]);
+            for action in ["CreateGrant", "DescribeKey", "Decrypt", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo"] {
+                // The key's own policy lets the account's identity policies decide.
+                cloud.authorize(world, who, &format!("kms:{action}"), &names::kms_arn(found), &found.account, None, &keys)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn terminate_instances(cloud: &Cloud, world: &mut World, call: &Call, now: u64) -> Reply {
+    only(&call.params, &["InstanceId"])?;
+    let ids = texts(call.params.get("InstanceId"));
+    for id in &ids {
+        let found = world.instances.get(id).filter(|i| i.account == call.principal.account && i.region == call.region);
+        let found = found.ok_or_else(|| ApiError::new("InvalidInstanceID.NotFound", 400, format!("The instance ID '{id}' does not exist")))?;
+        let arn = names::arn("ec2", &call.region, &found.account, &format!("instance/{id}"));
+        cloud.authorize(world, &call.principal, "ec2:TerminateInstances", &arn, &found.account, None, &resource_keys(&found.tags))?;
+    }
+    let mut changes = vec![];
+    for id in ids {
+        chain::stop(world, &id, now);
+        let took = world.between(TERMINATE.0, TERMINATE.1);
+        let Some(instance) = world.instances.get_mut(&id) else { continue };
+        let before = instance.state(now);
+        if instance.ending_ms == 0 {
+            (instance.ending_ms, instance.ended_ms) = (now, now + took);
+        }
+        let after = instance.state(now);
+        let state = |name: &str| json!({"code": ec2_describe::state_code(name), "name": name});
+        changes.push(json!({"instanceId": id, "currentState": state(after), "previousState": state(before)}));
+    }
+    Ok(json!({"instancesSet": changes}))
+}
+
+fn create_tags(cloud: &Cloud, world: &mut World, call: &Call) -> Reply {
+    only(&call.params, &["ResourceId", "Tag"])?;
+    let added: Tags = call.params["Tag"].as_array().into_iter().flatten().map(|t| (text(t, "Key").into(), text(t, "Value").into())).collect();
+    for id in texts(call.params.get("ResourceId")) {
+        let (kind, tags, owner) = match (world.instances.get(&id), world.volumes.get(&id)) {
+            (Some(i), _) => ("instance", i.tags.clone(), i.account.clone()),
+            (_, Some(v)) => ("volume", v.tags.clone(), v.account.clone()),
+            _ => return Err(ApiError::new("InvalidID", 400, format!("The ID '{id}' is not valid"))),
+        };
+        let mut keys = resource_keys(&tags);
+        keys.extend(tag_keys("aws:RequestTag", &added));
+        keys.insert("aws:TagKeys".into(), added.keys().cloned().collect());
+        let arn = names::arn("ec2", &call.region, &owner, &format!("{kind}/{id}"));
+        cloud.authorize(world, &call.principal, "ec2:CreateTags", &arn, &owner, None, &keys)?;
+        if let Some(i) = world.instances.get_mut(&id) {
+            i.tags.extend(added.clone());
+        } else if let Some(v) = world.volumes.get_mut(&id) {
+            v.tags.extend(added.clone());
+        }
+    }
+    Ok(json!({"return": true}))
+}
+
+fn delete_volume(cloud: &Cloud, world: &mut World, call: &Call) -> Reply {
+    only(&call.params, &["VolumeId"])?;
+    let id = text(&call.params, "VolumeId");
+    let found = world.volumes.get(id).filter(|v| v.account == call.principal.account && v.region == call.region).cloned();
+    let found = found.ok_or_else(|| ApiError::new("InvalidVolume.NotFound", 400, format!("The volume '{id}' does not exist.")))?;
+    let arn = names::arn("ec2", &call.region, &found.account, &format!("volume/{id}"));
+    cloud.authorize(world, &call.principal, "ec2:DeleteVolume", &arn, &found.account, None, &resource_keys(&found.tags))?;
+    if !found.attached_to.is_empty() {
+        return Err(ApiError::new("VolumeInUse", 400, format!("Volume {id} is currently attached to {}", found.attached_to)));
+    }
+    world.volumes.remove(id);
+    Ok(json!({"return": true}))
+}

@@ -1,0 +1,50 @@
+//! The services, one file each: effects on the world, with the errors that AWS gives.
+
+pub mod ec2;
+mod ec2_describe;
+pub mod lambda;
+pub mod s3;
+mod sns;
+pub mod ssm;
+pub mod states;
+
+use crate::cloud::{ApiError, Call, Cloud, Reply};
+use serde_json::Value;
+
+/// Whether an action changes the world, so that it must be written down.
+pub(crate) fn mutates(action: &str) -> bool {
+    !(action.starts_with("Describe") || action.starts_with("List") || action.starts_with("Get") || action == "Invoke")
+}
+
+/// Carries out a call. What the local cloud does not know is refused aloud, never ignored.
+pub(crate) async fn dispatch(cloud: &Cloud, call: &Call) -> Reply {
+    match call.service.as_str() {
+        "ec2" => ec2::call(cloud, call),
+        "ssm" => ssm::call(cloud, call),
+        "s3" => s3::call(cloud, call),
+        "sns" => sns::call(cloud, call),
+        "states" => states::call(cloud, call).await,
+        "lambda" => lambda::call(cloud, call).await,
+        other => Err(ApiError::new("UnknownService", 400, format!("the local cloud does not have {other}"))),
+    }
+}
+
+/// Refuses parameters that the local cloud would otherwise ignore.
+pub(crate) fn only(params: &Value, known: &[&str]) -> Result<(), ApiError> {
+    for name in params.as_object().into_iter().flat_map(|o| o.keys()) {
+        if !known.contains(&name.as_str()) {
+            return Err(ApiError::new("UnknownParameter", 400, format!("The parameter {name} is not recognized by the local cloud")));
+        }
+    }
+    Ok(())
+}
+
+/// A parameter as text; empty if absent.
+pub(crate) fn text<'a>(params: &'a Value, name: &str) -> &'a str {
+    params.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A list parameter as texts.
+pub(crate) fn texts(value: Option<&Value>) -> Vec<String> {
+    value.and_then(Value::as_array).into_iter().flatten().filter_map(|v| v.as_str().map(String::from)).collect()
+}

@@ -1,0 +1,111 @@
+//! S3: objects with conditional writes. Reads follow writes at once, as AWS promises since 2020.
+
+use super::text;
+use crate::cloud::{ApiError, Call, Cloud, Principal, Reply};
+use crate::iam::Keys;
+use crate::names;
+use crate::world::{Object, World};
+use serde_json::{Value, json};
+
+/// Calls of S3.
+pub(crate) fn call(cloud: &Cloud, call: &Call) -> Reply {
+    let now = cloud.now_ms();
+    let mut world = cloud.world();
+    let p = &call.params;
+    let (bucket, key) = (text(p, "Bucket"), text(p, "Key"));
+    match call.action.as_str() {
+        "GetObject" => {
+            authorize(cloud, &world, &call.principal, "s3:GetObject", bucket, key)?;
+            match world.buckets[bucket].objects.get(key) {
+                Some(object) => Ok(json!({"Body": object.text, "ETag": object.etag})),
+                None => {
+                    // Whoever may not list is not told that there is nothing: S3 answers 403.
+                    allow(cloud, &world, &call.principal, "s3:ListBucket", bucket, &bucket_arn(&world, bucket)?, &Keys::new())?;
+                    Err(ApiError::new("NoSuchKey", 404, "The specified key does not exist."))
+                }
+            }
+        }
+        "PutObject" => {
+            authorize(cloud, &world, &call.principal, "s3:PutObject", bucket, key)?;
+            if !text(p, "IfMatch").is_empty() {
+                // Since 2024 an If-Match write must also be allowed to read.
+                authorize(cloud, &world, &call.principal, "s3:GetObject", bucket, key)?;
+            }
+            put(&mut world, bucket, key, text(p, "Body"), text(p, "IfNoneMatch"), text(p, "IfMatch"), now)
+        }
+        "ListObjectsV2" => {
+            let prefix = text(p, "Prefix");
+            let keys = Keys::from([("s3:prefix".to_string(), vec![prefix.to_string()])]);
+            allow(cloud, &world, &call.principal, "s3:ListBucket", bucket, &bucket_arn(&world, bucket)?, &keys)?;
+            let found: Vec<(&String, &Object)> = world.buckets[bucket].objects.iter().filter(|(k, _)| k.starts_with(prefix)).collect();
+            let (page, next) = names::page(&found, &json!({"NextToken": p.get("ContinuationToken")}), 1000)?;
+            let item = |(k, o): &(&String, &Object)| {
+                json!({"Key": k, "LastModified": names::time(o.written_ms), "ETag": o.etag, "Size": o.text.len(), "StorageClass": "STANDARD"})
+            };
+            let contents: Vec<Value> = page.iter().map(item).collect();
+            Ok(json!({"Prefix": prefix, "KeyCount": contents.len(), "MaxKeys": 1000, "IsTruncated": !next.is_null(),
+                "NextContinuationToken": next, "Contents": contents}))
+        }
+        "DeleteObjects" => {
+            let keys = super::texts(p.get("Keys"));
+            for key in &keys {
+                authorize(cloud, &world, &call.principal, "s3:DeleteObject", bucket, key)?;
+            }
+            if let Some(found) = world.buckets.get_mut(bucket) {
+                keys.iter().for_each(|k| drop(found.objects.remove(k)));
+            }
+            Ok(json!({}))
+        }
+        other => Err(ApiError::new("NotImplemented", 501, other.to_string())),
+    }
+}
+
+fn bucket_arn(world: &World, bucket: &str) -> Result<String, ApiError> {
+    let found = world.buckets.get(bucket).ok_or_else(|| ApiError::new("NoSuchBucket", 404, "The specified bucket does not exist"))?;
+    Ok(format!("arn:{}:s3:::{bucket}", names::partition(&found.region)))
+}
+
+fn authorize(cloud: &Cloud, world: &World, who: &Principal, action: &str, bucket: &str, key: &str) -> Result<(), ApiError> {
+    let arn = format!("{}/{key}", bucket_arn(world, bucket)?);
+    allow(cloud, world, who, action, bucket, &arn, &Keys::new())
+}
+
+fn allow(cloud: &Cloud, world: &World, who: &Principal, action: &str, bucket: &str, arn: &str, keys: &Keys) -> Result<(), ApiError> {
+    let found = &world.buckets[bucket];
+    cloud.authorize(world, who, action, arn, &found.account, Some(&found.policy), keys)
+}
+
+fn put(world: &mut World, bucket: &str, key: &str, body: &str, none: &str, matching: &str, now: u64) -> Reply {
+    let objects = &mut world.buckets.entry(bucket.into()).or_default().objects;
+    let failed = || ApiError::new("PreconditionFailed", 412, "At least one of the pre-conditions you specified did not hold");
+    match objects.get(key) {
+        Some(_) if none == "*" => return Err(failed()),
+        Some(found) if !matching.is_empty() && found.etag != matching => return Err(failed()),
+        None if !matching.is_empty() => return Err(ApiError::new("NoSuchKey", 404, "The specified key does not exist.")),
+        _ => {}
+    }
+    let etag = format!("\"{}\"", &domain::ids::sha256_hex(body.as_bytes())[..32]);
+    objects.insert(key.into(), Object { text: body.into(), etag: etag.clone(), written_ms: now });
+    Ok(json!({"ETag": etag}))
+}
+
+impl Cloud {
+    /// A node's own access to objects, by its instance role.
+    pub(crate) fn node_get(&self, role: &str, bucket: &str, key: &str) -> Result<Option<String>, ApiError> {
+        let world = self.world();
+        authorize(self, &world, &crate::wire::role_principal(role), "s3:GetObject", bucket, key)?;
+        Ok(world.buckets[bucket].objects.get(key).map(|o| o.text.clone()))
+    }
+
+    /// A node's conditional write; `false` if the object is there.
+    pub(crate) fn node_put(&self, role: &str, bucket: &str, key: &str, body: &str) -> Result<bool, ApiError> {
+        let now = self.now_ms();
+        let mut world = self.world();
+        authorize(self, &world, &crate::wire::role_principal(role), "s3:PutObject", bucket, key)?;
+        match put(&mut world, bucket, key, body, "*", "", now) {
+            Ok(_) => Ok(true),
+            Err(e) if e.code == "PreconditionFailed" => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+}

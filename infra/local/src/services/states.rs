@@ -1,0 +1,59 @@
+//! Step Functions' API: start, describe, stop.
+
+use super::{only, text};
+use crate::cloud::{ApiError, Call, Cloud, Reply};
+use crate::iam::Keys;
+use crate::world::Execution;
+use serde_json::{Value, json};
+
+/// Input and output of an execution may have this many bytes.
+pub(crate) const PAYLOAD: usize = 262_144;
+
+/// Calls of Step Functions.
+pub(crate) async fn call(cloud: &Cloud, call: &Call) -> Reply {
+    let p = &call.params;
+    match call.action.as_str() {
+        "StartExecution" => {
+            only(p, &["stateMachineArn", "name", "input"])?;
+            let machine = text(p, "stateMachineArn");
+            cloud.authorize(&cloud.world(), &call.principal, "states:StartExecution", machine, &call.principal.account, None, &Keys::new())?;
+            let input = serde_json::from_str(text(p, "input")).map_err(|e| ApiError::new("InvalidExecutionInput", 400, e.to_string()))?;
+            let arn = cloud.start(machine, text(p, "name"), input)?;
+            let started = cloud.world().executions[&arn].start_ms;
+            Ok(json!({"executionArn": arn, "startDate": started as f64 / 1000.0}))
+        }
+        "DescribeExecution" => {
+            only(p, &["executionArn"])?;
+            let world = cloud.world();
+            let arn = text(p, "executionArn");
+            cloud.authorize(&world, &call.principal, "states:DescribeExecution", arn, &call.principal.account, None, &Keys::new())?;
+            let e = world.executions.get(arn).ok_or_else(|| ApiError::new("ExecutionDoesNotExist", 400, format!("Execution Does Not Exist: '{arn}'")))?;
+            Ok(describe(e))
+        }
+        "StopExecution" => {
+            only(p, &["executionArn", "error", "cause"])?;
+            let arn = text(p, "executionArn").to_string();
+            cloud.authorize(&cloud.world(), &call.principal, "states:StopExecution", &arn, &call.principal.account, None, &Keys::new())?;
+            cloud.stop(&arn, "ABORTED", text(p, "error"), text(p, "cause"));
+            Ok(json!({"stopDate": cloud.now_ms() as f64 / 1000.0}))
+        }
+        other => Err(ApiError::new("UnknownOperationException", 400, other.to_string())),
+    }
+}
+
+/// An execution as DescribeExecution shows it.
+pub(crate) fn describe(e: &Execution) -> Value {
+    let mut shown = json!({"executionArn": e.arn, "stateMachineArn": e.machine, "name": e.name, "status": e.status,
+        "startDate": e.start_ms as f64 / 1000.0, "input": e.input.to_string()});
+    if e.stop_ms > 0 {
+        shown["stopDate"] = json!(e.stop_ms as f64 / 1000.0);
+    }
+    if e.status == "SUCCEEDED" {
+        shown["output"] = json!(e.output.to_string());
+    }
+    if !e.error.is_empty() {
+        shown["error"] = json!(e.error);
+        shown["cause"] = json!(e.cause);
+    }
+    shown
+}

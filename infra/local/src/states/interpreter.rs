@@ -1,0 +1,287 @@
+//! One definition, state by state. What the subset does not have is an error, never skipped.
+
+use super::evaluate;
+use crate::cloud::{ApiError, Call, Cloud};
+use crate::services::lambda::outcome;
+use crate::services::states::PAYLOAD;
+use crate::world::Machine;
+use serde_json::{Map, Value, json};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Input member by which a child names its parent, as the console does.
+pub(crate) const STARTED_BY: &str = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID";
+/// Step Functions ends an execution at this many events.
+const EVENTS: u64 = 25_000;
+
+/// How a definition ended.
+pub(crate) enum Ended {
+    Succeeded(Value),
+    Failed(String, String),
+}
+
+/// Error name and cause.
+pub(crate) type Failure = (String, String);
+
+/// Where a run is: whose it is and what was assigned.
+pub(crate) struct Scope {
+    cloud: Cloud,
+    role: String,
+    arn: String,
+    name: String,
+    context: Value,
+    variables: Mutex<Map<String, Value>>,
+    /// States of a Map are not the execution's own steps.
+    inner: bool,
+}
+
+impl Scope {
+    pub fn new(cloud: Cloud, machine: &Machine, arn: &str, name: &str, input: Value, now: u64) -> Scope {
+        let context = json!({"Execution": {"Id": arn, "Name": name, "Input": input, "StartTime": crate::names::time(now), "RoleArn": machine.role},
+            "StateMachine": {"Id": machine.arn}});
+        Scope { cloud, role: machine.role.clone(), arn: arn.into(), name: name.into(), context, variables: Mutex::default(), inner: false }
+    }
+
+    fn variables(&self) -> Map<String, Value> {
+        self.variables.lock().unwrap_or_else(|p| p.into_inner()).clone()
+    }
+
+    fn give(&self, template: &Value, states: &Value) -> Result<Value, Failure> {
+        evaluate(template, states, &self.variables())
+    }
+
+    /// Output of a state and its assignments, both from the same snapshot.
+    fn finish(&self, state: &Value, states: &Value, default: Value) -> Result<Value, Failure> {
+        let output = match state.get("Output") {
+            Some(template) => self.give(template, states)?,
+            None => default,
+        };
+        self.assign(state, states)?;
+        if output.to_string().len() > PAYLOAD {
+            return Err(("States.DataLimitExceeded".into(), "an output is larger than 262144 bytes".into()));
+        }
+        Ok(output)
+    }
+
+    fn assign(&self, state: &Value, states: &Value) -> Result<(), Failure> {
+        if let Some(template) = state.get("Assign") {
+            if let Value::Object(new) = self.give(template, states)? {
+                self.variables.lock().unwrap_or_else(|p| p.into_inner()).extend(new);
+            }
+        }
+        Ok(())
+    }
+
+    fn enter(&self, state: &str, kind: &str) -> Result<(), Failure> {
+        let now = self.cloud.now_ms();
+        let events = {
+            let mut world = self.cloud.world();
+            world.transitions += 1;
+            let Some(e) = world.executions.get_mut(&self.arn) else { return Ok(()) };
+            // Entered, exited; a task is also scheduled, started and ended.
+            e.events += if kind == "Task" { 5 } else { 2 };
+            if !self.inner {
+                e.states.push((now, state.into()));
+            }
+            e.events
+        };
+        self.cloud.tell(&self.name, state);
+        self.cloud.changed();
+        if events > EVENTS {
+            return Err(("States.Runtime".into(), "The execution reached the maximum number of history events (25000).".into()));
+        }
+        Ok(())
+    }
+}
+
+/// Runs a definition to its end. Boxed, since a Map runs definitions inside one.
+pub(crate) fn interpret<'a>(scope: &'a Scope, definition: &'a Value, input: Value) -> Pin<Box<dyn Future<Output = Result<Ended, Failure>> + Send + 'a>> {
+    Box::pin(async move {
+        let mut name = definition["StartAt"].as_str().unwrap_or_default().to_string();
+        let mut input = input;
+        loop {
+            let state = &definition["States"][&name];
+            let kind = state["Type"].as_str().ok_or_else(|| ("States.Runtime".to_string(), format!("there is no state {name}")))?;
+            scope.enter(&name, kind)?;
+            let mut context = scope.context.clone();
+            context["State"] = json!({"Name": name, "EnteredTime": crate::names::time(scope.cloud.now_ms())});
+            let states = json!({"input": input, "context": context});
+            let (output, next) = match kind {
+                "Task" | "Map" => work(scope, state, &states, kind).await?,
+                "Choice" => choose(scope, state, &states)?,
+                "Wait" => {
+                    let seconds = scope.give(&state["Seconds"], &states)?;
+                    tokio::time::sleep(Duration::from_secs(seconds.as_u64().unwrap_or(0))).await;
+                    (scope.finish(state, &states, input.clone())?, text(state, "Next"))
+                }
+                "Pass" => (scope.finish(state, &states, input.clone())?, text(state, "Next")),
+                "Succeed" => return Ok(Ended::Succeeded(scope.finish(state, &states, input.clone())?)),
+                "Fail" => {
+                    let words = |k: &str| scope.give(&state[k], &states).map(|v| v.as_str().map(String::from).unwrap_or_else(|| v.to_string()));
+                    return Ok(Ended::Failed(words("Error")?, words("Cause")?));
+                }
+                other => return Err(("States.Runtime".into(), format!("{name}: the local cloud does not run {other} states"))),
+            };
+            if state["End"] == json!(true) {
+                return Ok(Ended::Succeeded(output));
+            }
+            (name, input) = (next, output);
+        }
+    })
+}
+
+fn text(value: &Value, key: &str) -> String {
+    value[key].as_str().unwrap_or_default().into()
+}
+
+fn choose(scope: &Scope, state: &Value, states: &Value) -> Result<(Value, String), Failure> {
+    for choice in state["Choices"].as_array().into_iter().flatten() {
+        match scope.give(&choice["Condition"], states)? {
+            Value::Bool(true) => return Ok((scope.finish(choice, states, states["input"].clone())?, text(choice, "Next"))),
+            Value::Bool(false) => {}
+            other => return Err((super::expression::QUERY_ERROR.into(), format!("a Condition gave {other}"))),
+        }
+    }
+    match state["Default"].as_str() {
+        Some(next) => Ok((scope.finish(state, states, states["input"].clone())?, next.into())),
+        None => Err(("States.NoChoiceMatched".into(), "no choice fits and there is no default".into())),
+    }
+}
+
+/// Task or Map with its Retry and Catch.
+async fn work(scope: &Scope, state: &Value, states: &Value, kind: &str) -> Result<(Value, String), Failure> {
+    let retriers: &[Value] = state["Retry"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut tries = vec![0u32; retriers.len()];
+    let failure = loop {
+        let done = match kind {
+            "Map" => map(scope, state, states).await,
+            _ => task(scope, state, states).await,
+        };
+        let failure = match done {
+            Ok(result) => {
+                let mut states = states.clone();
+                states["result"] = result.clone();
+                match scope.finish(state, &states, result) {
+                    Ok(output) => return Ok((output, text(state, "Next"))),
+                    Err(f) => f,
+                }
+            }
+            Err(f) => f,
+        };
+        let retrier = retriers.iter().position(|r| matches(r, &failure.0));
+        let Some(i) = retrier.filter(|i| u64::from(tries[*i]) < retriers[*i]["MaxAttempts"].as_u64().unwrap_or(3)) else { break failure };
+        let number = |k: &str, default: f64| retriers[i][k].as_f64().unwrap_or(default);
+        let delay = (number("IntervalSeconds", 1.0) * number("BackoffRate", 2.0).powi(tries[i] as i32)).min(number("MaxDelaySeconds", f64::MAX));
+        tries[i] += 1;
+        let full = retriers[i]["JitterStrategy"] == "FULL";
+        let ms = if full { scope.cloud.world().random((delay * 1000.0) as u64 + 1) } else { (delay * 1000.0) as u64 };
+        {
+            let mut world = scope.cloud.world();
+            world.transitions += 1; // a retry is charged as one
+            if let Some(e) = world.executions.get_mut(&scope.arn) {
+                e.events += 3;
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    };
+    let catcher = state["Catch"].as_array().into_iter().flatten().find(|c| matches(c, &failure.0) && failure.0 != "States.DataLimitExceeded");
+    let Some(catcher) = catcher else { return Err(failure) };
+    let mut states = states.clone();
+    states["errorOutput"] = json!({"Error": failure.0, "Cause": failure.1});
+    let output = scope.finish(catcher, &states, states["errorOutput"].clone())?;
+    Ok((output, text(catcher, "Next")))
+}
+
+fn matches(rule: &Value, error: &str) -> bool {
+    let named = |n: &str| match n {
+        "States.ALL" => error != "States.DataLimitExceeded" && error != "States.Runtime",
+        "States.TaskFailed" => error != "States.Timeout" && error != "States.DataLimitExceeded" && error != "States.Runtime",
+        other => other == error,
+    };
+    rule["ErrorEquals"].as_array().into_iter().flatten().filter_map(Value::as_str).any(named)
+}
+
+async fn task(scope: &Scope, state: &Value, states: &Value) -> Result<Value, Failure> {
+    let arguments = scope.give(&state["Arguments"], states)?;
+    let limit = state["TimeoutSeconds"].as_u64().unwrap_or(60);
+    let resource = state["Resource"].as_str().unwrap_or_default();
+    let call = async {
+        match resource.rsplit(":states:::").next().unwrap_or_default() {
+            "lambda:invoke" => invoke(scope, arguments).await,
+            "states:startExecution.sync:2" => child(scope, arguments).await,
+            other => Err(("States.Runtime".to_string(), format!("the local cloud does not have the integration {other}"))),
+        }
+    };
+    match tokio::time::timeout(Duration::from_secs(limit), call).await {
+        Ok(done) => done,
+        Err(_) => Err(("States.Timeout".into(), format!("no answer within {limit} s"))),
+    }
+}
+
+async fn invoke(scope: &Scope, arguments: Value) -> Result<Value, Failure> {
+    let principal = crate::wire::role_principal(&scope.role);
+    let region = scope.arn.split(':').nth(3).unwrap_or_default().to_string();
+    let call = Call { service: "lambda".into(), action: "Invoke".into(), region, principal, params: arguments };
+    match scope.cloud.perform(call).await {
+        Ok(Ok(reply)) => outcome(reply).map(|payload| json!({"Payload": payload, "StatusCode": 200})),
+        Ok(Err(ApiError { code, status, message })) => {
+            let name = if status >= 500 { "ServiceException" } else { code.as_str() };
+            Err((format!("Lambda.{name}"), message))
+        }
+        Err(()) => {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            Err(("Lambda.SdkClientException".into(), "no answer from Lambda".into()))
+        }
+    }
+}
+
+/// A child execution: its own error reaches the parent only as States.TaskFailed.
+async fn child(scope: &Scope, arguments: Value) -> Result<Value, Failure> {
+    let machine = text(&arguments, "StateMachineArn");
+    let who = crate::wire::role_principal(&scope.role);
+    let allowed = scope.cloud.authorize(&scope.cloud.world(), &who, "states:StartExecution", &machine, &who.account, None, &Default::default());
+    allowed.map_err(|e| ("StepFunctions.AccessDeniedException".to_string(), e.message))?;
+    let arn = scope.cloud.start(&machine, &text(&arguments, "Name"), arguments["Input"].clone()).map_err(|e| (format!("StepFunctions.{}", e.code), e.message))?;
+    let e = scope.cloud.ended(&arn).await;
+    if e.status == "SUCCEEDED" {
+        return Ok(json!({"ExecutionArn": e.arn, "Name": e.name, "Status": e.status, "Output": e.output}));
+    }
+    let cause = json!({"ExecutionArn": e.arn, "Name": e.name, "Status": e.status, "Error": e.error, "Cause": e.cause});
+    Err(("States.TaskFailed".into(), cause.to_string()))
+}
+
+/// Inline Map. When one iteration fails its siblings stop where they are.
+async fn map(scope: &Scope, state: &Value, states: &Value) -> Result<Value, Failure> {
+    let items = scope.give(&state["Items"], states)?;
+    let items = items.as_array().cloned().ok_or_else(|| ("States.QueryEvaluationError".to_string(), "Items is not an array".to_string()))?;
+    let most = state["MaxConcurrency"].as_u64().filter(|n| *n > 0).unwrap_or(40).min(40) as usize;
+    let mut results = vec![Value::Null; items.len()];
+    let mut running = JoinSet::new();
+    let mut waiting = items.into_iter().enumerate();
+    loop {
+        while running.len() < most {
+            let Some((index, item)) = waiting.next() else { break };
+            let mut context = scope.context.clone();
+            context["Map"] = json!({"Item": {"Index": index, "Value": item}});
+            let mut selected_states = states.clone();
+            selected_states["context"] = context.clone();
+            let input = match state.get("ItemSelector") {
+                Some(selector) => scope.give(selector, &selected_states)?,
+                None => item,
+            };
+            let inner = Scope { cloud: scope.cloud.clone(), role: scope.role.clone(), arn: scope.arn.clone(), name: scope.name.clone(), context,
+                variables: Mutex::new(scope.variables()), inner: true };
+            let definition = state["ItemProcessor"].clone();
+            running.spawn(async move { (index, interpret(&inner, &definition, input).await) });
+        }
+        let Some(joined) = running.join_next().await else { return Ok(Value::Array(results)) };
+        let (index, done) = joined.map_err(|e| ("States.Runtime".to_string(), e.to_string()))?;
+        match done? {
+            Ended::Succeeded(output) => results[index] = output,
+            Ended::Failed(error, cause) => return Err((error, cause)),
+        }
+    }
+}

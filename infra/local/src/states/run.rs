@@ -1,0 +1,139 @@
+//! Executions: start, watch over, end, and tell EventBridge's rules.
+
+use super::interpreter::{Ended, Scope, interpret};
+use crate::cloud::{ApiError, Cloud};
+use crate::services::states::{PAYLOAD, describe};
+use crate::world::Execution;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+impl Cloud {
+    /// Starts an execution. The same name with the same input while it runs is the same execution.
+    pub fn start(&self, machine: &str, name: &str, input: Value) -> Result<String, ApiError> {
+        let now = self.now_ms();
+        let found = self.world().machines.get(machine).cloned();
+        let found = found.ok_or_else(|| ApiError::new("StateMachineDoesNotExist", 400, format!("State Machine Does Not Exist: '{machine}'")))?;
+        if input.to_string().len() > PAYLOAD {
+            return Err(ApiError::new("ValidationException", 400, "the input is larger than 262144 bytes"));
+        }
+        if name.is_empty() || name.len() > 80 {
+            return Err(ApiError::new("InvalidName", 400, format!("Invalid Name: '{name}'")));
+        }
+        let arn = format!("{}:{name}", machine.replace(":stateMachine:", ":execution:"));
+        {
+            let mut world = self.world();
+            if let Some(e) = world.executions.get(&arn) {
+                if e.status == "RUNNING" && e.input == input {
+                    return Ok(arn);
+                }
+                return Err(ApiError::new("ExecutionAlreadyExists", 400, format!("Execution Already Exists: '{arn}'")));
+            }
+            let execution = Execution { arn: arn.clone(), machine: machine.into(), name: name.into(), input: input.clone(), status: "RUNNING".into(), start_ms: now, ..Execution::default() };
+            world.executions.insert(arn.clone(), execution);
+        }
+        self.changed();
+        let (cloud, key, kill) = (self.clone(), arn.clone(), Arc::new(Notify::new()));
+        self.0.kills.lock().unwrap_or_else(|p| p.into_inner()).insert(arn.clone(), kill.clone());
+        let name = name.to_string();
+        tokio::spawn(async move {
+            let limit = found.definition["TimeoutSeconds"].as_u64().unwrap_or(u64::from(u32::MAX));
+            let scope = Scope::new(cloud.clone(), &found, &key, &name, input.clone(), now);
+            let ended = tokio::select! {
+                biased;
+                () = kill.notified() => return,
+                done = interpret(&scope, &found.definition, input) => done,
+                () = tokio::time::sleep(Duration::from_secs(limit)) => Err(("States.Timeout".into(), "the execution's own time-out".into())),
+            };
+            match ended {
+                Ok(Ended::Succeeded(output)) => cloud.end(&key, "SUCCEEDED", output, "", ""),
+                Ok(Ended::Failed(error, cause)) => cloud.end(&key, "FAILED", Value::Null, &error, &cause),
+                Err((error, cause)) if error == "States.Timeout" => cloud.end(&key, "TIMED_OUT", Value::Null, &error, &cause),
+                Err((error, cause)) => cloud.end(&key, "FAILED", Value::Null, &error, &cause),
+            }
+        });
+        Ok(arn)
+    }
+
+    /// Stops an execution where it is; no Catch runs.
+    pub fn stop(&self, arn: &str, status: &str, error: &str, cause: &str) {
+        if let Some(kill) = self.0.kills.lock().unwrap_or_else(|p| p.into_inner()).remove(arn) {
+            kill.notify_one();
+        }
+        let running = self.world().executions.get(arn).is_some_and(|e| e.status == "RUNNING");
+        if running {
+            // A child ends with its parent.
+            let children: Vec<String> = self.world().executions.values().filter(|e| e.status == "RUNNING" && e.input[super::interpreter::STARTED_BY] == json!(arn)).map(|e| e.arn.clone()).collect();
+            children.iter().for_each(|c| self.stop(c, status, error, cause));
+            self.end(arn, status, Value::Null, error, cause);
+        }
+    }
+
+    fn end(&self, arn: &str, status: &str, output: Value, error: &str, cause: &str) {
+        let now = self.now_ms();
+        let event = {
+            let mut world = self.world();
+            let Some(e) = world.executions.get_mut(arn).filter(|e| e.status == "RUNNING") else { return };
+            (e.status, e.output, e.error, e.cause, e.stop_ms) = (status.into(), output, error.into(), cause.into(), now);
+            let mut detail = describe(e);
+            detail["stateMachineArn"] = json!(e.machine);
+            json!({"source": "aws.states", "detail-type": "Step Functions Execution Status Change", "detail": detail, "resources": [arn]})
+        };
+        self.0.kills.lock().unwrap_or_else(|p| p.into_inner()).remove(arn);
+        self.changed();
+        self.emit(event);
+    }
+
+    /// EventBridge: every rule whose pattern fits starts its targets.
+    fn emit(&self, event: Value) {
+        let rules: Vec<Value> = self.world().of_kind("AWS::Events::Rule").map(|r| r.properties.clone()).collect();
+        for rule in rules.iter().filter(|r| fits(&r["EventPattern"], &event)) {
+            for target in rule["Targets"].as_array().into_iter().flatten() {
+                let machine = target["Arn"].as_str().unwrap_or_default().to_string();
+                let name = format!("settle-{}", self.world().uuid());
+                let role = crate::wire::role_principal(target["RoleArn"].as_str().unwrap_or_default());
+                let allowed = self.authorize(&self.world(), &role, "states:StartExecution", &machine, &role.account, None, &Default::default());
+                if allowed.is_ok() {
+                    let _ = self.start(&machine, &name, event.clone());
+                }
+            }
+        }
+    }
+
+    /// Executions that a process left running are found aborted by the next one, as after StopExecution.
+    pub fn abort_interrupted(&self) -> Vec<String> {
+        let open: Vec<String> = self.world().executions.values().filter(|e| e.status == "RUNNING").map(|e| e.arn.clone()).collect();
+        open.iter().for_each(|arn| self.stop(arn, "ABORTED", "Interrupted", "the local cloud's process ended while this was running"));
+        open
+    }
+
+    /// Waits until an execution has ended.
+    pub async fn ended(&self, arn: &str) -> Execution {
+        loop {
+            if let Some(e) = self.world().executions.get(arn).filter(|e| e.status != "RUNNING").cloned() {
+                return e;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Waits until no execution runs.
+    pub async fn idle(&self) {
+        while self.world().executions.values().any(|e| e.status == "RUNNING") {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+}
+
+/// EventBridge's matching: lists of values and `prefix`, at every level.
+fn fits(pattern: &Value, event: &Value) -> bool {
+    match pattern {
+        Value::Object(fields) => fields.iter().all(|(k, p)| fits(p, &event[k])),
+        Value::Array(options) => options.iter().any(|o| match o.get("prefix").and_then(Value::as_str) {
+            Some(prefix) => event.as_str().is_some_and(|e| e.starts_with(prefix)),
+            None => o == event,
+        }),
+        _ => false,
+    }
+}
