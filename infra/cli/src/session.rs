@@ -181,18 +181,36 @@ impl Session {
     }
 }
 
-/// The words in a cause: a function's error body carries them as `errorMessage`.
+/// The words in a cause: a function's error body, alone or inside a sentence, carries them as `errorMessage`.
 pub fn cause(text: &str) -> String {
-    match serde_json::from_str::<Value>(text) {
-        Ok(v) => v["errorMessage"].as_str().map(String::from).unwrap_or_else(|| text.into()),
-        Err(_) => {
-            // A body inside a sentence.
-            let start = text.find("{\"errorType\"");
-            let end = text.rfind('}');
-            match (start, end) {
-                (Some(s), Some(e)) if s < e => format!("{}{}{}", &text[..s], cause(&text[s..=e]), &text[e + 1..]),
-                _ => text.into(),
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find('{') {
+        out += &rest[..start];
+        let mut bodies = serde_json::Deserializer::from_str(&rest[start..]).into_iter::<Value>();
+        match bodies.next() {
+            Some(Ok(body)) if body["errorMessage"].is_string() => {
+                out += body["errorMessage"].as_str().unwrap_or_default();
+                rest = &rest[start + bodies.byte_offset()..];
+            }
+            _ => {
+                out.push('{');
+                rest = &rest[start + 1..];
             }
         }
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cause;
+
+    #[test]
+    fn words_are_found_in_bodies() {
+        let body = r#"{"errorType":"Fault.Denied","errorMessage":"no"}"#;
+        assert_eq!(cause(body), "no");
+        assert_eq!(cause(&format!("{body} -- and the undo failed: {body}")), "no -- and the undo failed: no");
+        assert_eq!(cause("plain {\"errorType\" text"), "plain {\"errorType\" text");
     }
 }

@@ -96,6 +96,9 @@ pub type RunError = (String, String);
 /// A function's code, given by whoever starts the cloud.
 pub type Code = Arc<dyn Fn(Run) -> Pin<Box<dyn Future<Output = Result<Value, RunError>> + Send>> + Send + Sync>;
 
+/// Changes a call on its way in.
+pub type Tamper = Box<dyn Fn(&mut Call) + Send + Sync>;
+
 tokio::task_local! {
     /// The running function, so that a call can kill it.
     pub(crate) static PROCESS: Arc<Notify>;
@@ -124,6 +127,8 @@ pub(crate) struct Inner {
     pub exchanges: Mutex<Option<Vec<Exchange>>>,
     pub watchers: Mutex<Vec<tokio::sync::mpsc::UnboundedSender<(String, String)>>>,
     pub kills: Mutex<BTreeMap<String, Arc<Notify>>>,
+    /// A defect on purpose in what callers send.
+    pub tamper: Mutex<Option<Tamper>>,
     /// What roles were refused: `(role, action, resource)`.
     pub refusals: Mutex<Vec<(String, String, String)>>,
 }
@@ -148,6 +153,7 @@ impl Cloud {
             watchers: Mutex::default(),
             kills: Mutex::default(),
             refusals: Mutex::default(),
+            tamper: Mutex::default(),
         };
         let cloud = Cloud(Arc::new(inner));
         crate::services::ssm::resume(&cloud);
@@ -204,6 +210,11 @@ impl Cloud {
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
 
+    /// Puts a defect into what callers send, so that a test can show that it is caught.
+    pub fn tamper(&self, defect: Tamper) {
+        *self.0.tamper.lock().unwrap_or_else(|p| p.into_inner()) = Some(defect);
+    }
+
     /// Writes the world to its file, whole or not at all.
     pub fn save(&self) -> std::io::Result<()> {
         let Some(file) = &self.0.file else { return Ok(()) };
@@ -225,7 +236,10 @@ impl Cloud {
     }
 
     /// Carries out one call: latency, faults, policy, effect. `Err(None)` = the reply is lost.
-    pub(crate) async fn perform(&self, call: Call) -> Result<Reply, ()> {
+    pub(crate) async fn perform(&self, mut call: Call) -> Result<Reply, ()> {
+        if let Some(defect) = &*self.0.tamper.lock().unwrap_or_else(|p| p.into_inner()) {
+            defect(&mut call);
+        }
         *self.world().calls.entry(format!("{}:{}", call.service, call.action)).or_default() += 1;
         self.pass(API_CALL).await;
         let injected = self.faults().meet(&call.action);

@@ -16,7 +16,7 @@ mod states;
 mod wire;
 pub mod world;
 
-pub use cloud::{ApiError, Cloud, Code, Exchange, Principal, Run, RunError};
+pub use cloud::{ApiError, Call, Cloud, Code, Exchange, Principal, Run, RunError};
 pub use deploy::{DeployError, parse as parse_template};
 pub use faults::{Faults, Injected, Spec};
 pub use world::World;

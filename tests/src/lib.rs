@@ -1,0 +1,89 @@
+//! What whole-system tests share: a world, a workflow in it, and a checker that reads the world directly.
+
+use consortium::artefacts::Artefacts;
+use consortium::report;
+use consortium::session::{Outcome, Session};
+use domain::ids;
+use local_cloud::Spec;
+use serde_json::{Value, json};
+use std::future::Future;
+
+/// The smallest request.
+pub fn request(validators: u32) -> Value {
+    json!({"network": "testnet", "chain_id": "testnet", "size": "test", "validators": validators, "allow_no_fault_tolerance": validators < 4})
+}
+
+/// Runs a future in virtual time.
+pub fn virtually<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(work)
+}
+
+/// A world with the shipped stack, or with a defective one.
+pub async fn session(seed: u64, artefacts: &Artefacts) -> Session {
+    Session::with(None, seed, None, "us-east-1", artefacts).await.expect("the stack deploys")
+}
+
+/// Launches with faults, each as `--fault` has it.
+pub async fn launch(session: &Session, request: &Value, faults: &[String]) -> Outcome {
+    let specs: Vec<Spec> = faults.iter().map(|f| Spec::parse(f).expect("a fault")).collect();
+    consortium::fault_options::apply(&session.cloud, &specs);
+    session.launch(request, "testnet", |_, _, _| {}).await.expect("starts")
+}
+
+/// What the world shows after a workflow. The checker never asks a function of ours.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum World {
+    /// The network runs as asked, every validator signs, nothing else exists.
+    AsAsked,
+    /// Nothing of the network exists and its lock is free.
+    AsBefore,
+    /// Anything else, in words.
+    Wrong(String),
+}
+
+/// Looks at a world in which `validators` were asked for.
+pub async fn look(session: &Session, validators: usize) -> World {
+    let cloud = &session.cloud;
+    let left = report::left(cloud, "testnet", &[]);
+    let found = report::network(cloud, "testnet");
+    let alive = {
+        let now = cloud.now_ms();
+        let world = cloud.world();
+        for (id, tags) in world.instances.values().map(|i| (&i.id, &i.tags)).chain(world.volumes.values().map(|v| (&v.id, &v.tags))) {
+            for tag in [ids::TAG_NETWORK, ids::TAG_MEMBER, ids::TAG_EXECUTION, ids::TAG_BATCH] {
+                if !tags.contains_key(tag) {
+                    return World::Wrong(format!("{id} has no tag {tag}"));
+                }
+            }
+        }
+        world.instances.values().filter(|i| i.state(now) != "terminated").count()
+    };
+    if !left.is_empty() {
+        return World::Wrong(format!("left: {}", left.join(", ")));
+    }
+    let state = found.as_ref().map(|f| f.manifest.state.clone()).unwrap_or_default();
+    if state != "launched" {
+        return if alive == 0 { World::AsBefore } else { World::Wrong(format!("{alive} machines run and the record says `{state}`")) };
+    }
+    let before = found.map(|f| f.height).unwrap_or(0);
+    tokio::time::sleep(std::time::Duration::from_secs(30)).await;
+    let Some(after) = report::network(cloud, "testnet") else { return World::Wrong("the record is gone".into()) };
+    let signing = after.nodes.iter().filter(|n| n.signing).count();
+    match (after.height > before, signing == validators, alive == validators, after.double_signs.is_empty()) {
+        (true, true, true, true) => World::AsAsked,
+        (grows, _, _, clean) => World::Wrong(format!("grows {grows}, {signing} of {validators} sign, {alive} machines run, no double sign {clean}")),
+    }
+}
+
+/// Actions that a launch of `validators` calls, found by recording one.
+pub fn actions_of_a_launch(validators: u32) -> Vec<String> {
+    virtually(async {
+        let s = session(1, &Artefacts::default()).await;
+        launch(&s, &request(validators), &[]).await;
+        let world = s.cloud.world();
+        let mut found: Vec<String> = world.calls.keys().filter_map(|k| k.split(':').nth(1).map(String::from)).collect();
+        found.dedup();
+        found
+    })
+}

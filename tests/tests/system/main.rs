@@ -1,0 +1,7 @@
+//! Whole-system tests: the shipped templates, machines and handlers in the local cloud.
+
+mod bootstrap;
+mod defects;
+mod faults;
+mod launch;
+mod settle;

@@ -1,0 +1,65 @@
+//! Executions that no Catch can see the end of: stopped anywhere, they are settled.
+
+use consortium::artefacts::Artefacts;
+use consortium::session::Session;
+use proof::{World, launch, look, request, session, virtually};
+use serde_json::json;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Names of the states that a launch enters, in order.
+fn states_of_a_launch() -> Vec<String> {
+    virtually(async {
+        let s = session(1, &Artefacts::default()).await;
+        let outcome = launch(&s, &request(4), &[]).await;
+        let world = s.cloud.world();
+        let e = world.executions.values().find(|e| e.name == outcome.execution).expect("ran");
+        e.states.iter().map(|(_, n)| n.clone()).collect()
+    })
+}
+
+#[test]
+fn a_launch_stopped_at_any_state_is_settled() {
+    for stop_at in states_of_a_launch() {
+        virtually(async {
+            let s = session(1, &Artefacts::default()).await;
+            let cloud = s.cloud.clone();
+            let stopped = AtomicU64::new(0);
+            let outcome = s.launch(&request(4), "testnet", |execution, state, _| {
+                if state == stop_at && stopped.swap(1, Ordering::Relaxed) == 0 {
+                    let arn = cloud.world().executions.values().find(|e| e.name == execution).map(|e| e.arn.clone()).expect("known");
+                    cloud.stop(&arn, "ABORTED", "Stopped", "a person stopped it");
+                }
+            }).await.expect("starts");
+            assert_eq!(outcome.status, "ABORTED", "{stop_at}");
+            let world = look(&s, 4).await;
+            // Stopped after the record was written, the network is launched; before, nothing of it may be left.
+            let launched = ["ReleaseLock", "NetworkLaunched"].contains(&stop_at.as_str());
+            assert_eq!(world, if launched { World::AsAsked } else { World::AsBefore }, "stopped at {stop_at}");
+        });
+    }
+}
+
+#[test]
+fn a_world_whose_process_died_is_settled_by_the_next_command() {
+    let folder = std::env::temp_dir().join(format!("consortium-test-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("folder");
+    let file = folder.join("world.json");
+    virtually(async {
+        let s = Session::open(None, 1, Some(file.clone()), "us-east-1").await.expect("opens");
+        // The process "dies" here: the future is dropped half-way and with it the runtime.
+        let asked = request(4);
+        let dead = s.launch(&asked, "testnet", |_, _, _| {});
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(80), dead).await;
+        s.cloud.save().expect("saves");
+    });
+    let world = serde_json::from_slice(&std::fs::read(&file).expect("written")).expect("a world");
+    virtually(async {
+        let s = Session::open(Some(world), 1, Some(file.clone()), "us-east-1").await.expect("opens");
+        assert_eq!(look(&s, 4).await, World::AsBefore);
+        let told = s.cloud.world().notices.clone();
+        assert!(told.iter().any(|(_, subject, _)| subject.contains("settled")), "{told:?}");
+        let outcome = launch(&s, &request(4), &[]).await;
+        assert_eq!(outcome.output["status"], json!("launched"), "{:?}", outcome.error);
+    });
+    std::fs::remove_dir_all(&folder).expect("removed");
+}
