@@ -87,3 +87,13 @@ pub fn actions_of_a_launch(validators: u32) -> Vec<String> {
         found
     })
 }
+
+/// The last states of every execution and what became of it: what a failing test shows.
+pub fn story(session: &Session) -> String {
+    let world = session.cloud.world();
+    let line = |e: &local_cloud::world::Execution| {
+        let last: Vec<&str> = e.states.iter().rev().take(4).map(|(_, s)| s.as_str()).collect();
+        format!("{}: {} {} {} after {}", e.name, e.status, e.error, e.cause, last.into_iter().rev().collect::<Vec<_>>().join(" > "))
+    };
+    world.executions.values().map(line).collect::<Vec<_>>().join("\n")
+}

@@ -1,2 +1,49 @@
-//! `proof`: the campaigns and the benchmark.
-fn main() {}
+//! `proof`: what the referees of `tests/run` look at. Campaigns and the benchmark follow with part 4.
+
+use consortium::artefacts::Artefacts;
+use proof::{launch, request, session, virtually};
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Writes every message of two launches (one with capacity refused) and a removal, one JSON object a line.
+fn exchanges(file: &str) -> std::io::Result<usize> {
+    let all = virtually(async {
+        let mut all = vec![];
+        for faults in [vec![], vec!["RunInstances#1=InsufficientInstanceCapacity".to_string(), "node1:pull=fail".to_string()]] {
+            let s = session(1, &Artefacts::default()).await;
+            s.cloud.record();
+            let outcome = launch(&s, &request(4), &faults).await;
+            if outcome.status == "SUCCEEDED" && s.remove("testnet", false, |_, _, _| {}).await.is_err() {
+                return Err(std::io::Error::other("the removal did not start"));
+            }
+            all.extend(s.cloud.exchanges());
+        }
+        Ok(all)
+    })?;
+    let mut out = std::io::BufWriter::new(std::fs::File::create(file)?);
+    for exchange in &all {
+        writeln!(out, "{}", serde_json::to_string(exchange)?)?;
+    }
+    out.flush()?;
+    Ok(all.len())
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["exchanges", file] => match exchanges(file) {
+            Ok(count) => {
+                println!("{count} messages written to {file}");
+                ExitCode::SUCCESS
+            }
+            Err(e) => {
+                eprintln!("proof: {file}: {e}");
+                ExitCode::FAILURE
+            }
+        },
+        _ => {
+            eprintln!("usage: proof exchanges FILE    writes every AWS message of a launch, for the referees");
+            ExitCode::from(2)
+        }
+    }
+}

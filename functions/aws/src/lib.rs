@@ -1,5 +1,6 @@
 //! The only crate that names `aws-sdk-*`: clients with one retry and time-out policy, and errors turned into faults.
 
+mod capacity;
 mod classify;
 mod ec2;
 mod lambda;
@@ -72,7 +73,7 @@ impl Clients {
         let patient = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(50)).build();
         let lambda = aws_sdk_lambda::config::Builder::from(&config).timeout_config(patient).build();
         Clients {
-            ec2: aws_sdk_ec2::Client::new(&config),
+            ec2: aws_sdk_ec2::Client::from_conf(aws_sdk_ec2::config::Builder::from(&config).retry_classifier(capacity::NotForCapacity).build()),
             ssm: aws_sdk_ssm::Client::new(&config),
             s3: aws_sdk_s3::Client::new(&config),
             lambda: aws_sdk_lambda::Client::from_conf(lambda),

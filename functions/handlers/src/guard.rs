@@ -20,7 +20,7 @@ pub async fn hold(ctx: &Context, network: &str, execution: &str, epoch: u64) -> 
 /// A changing order is written to the member's own log before anything is done.
 pub async fn accept(ctx: &Context, function: &str, event: Value, changes: bool) -> Result<MemberOrder, Fault> {
     let order: MemberOrder = fault::parse("order", event)?;
-    order.check(ctx.setting("RELATION")?, &ctx.aws.region())?;
+    order.check(ctx.setting("RELATION")?)?;
     if !changes {
         return Ok(order);
     }

@@ -30,7 +30,7 @@ fn a_dropped_client_token_is_caught_by_the_count_of_machines() {
 #[test]
 fn a_forgotten_execution_tag_is_caught_by_the_tag_check() {
     let (world, _) = caught(&Artefacts::default(), &[], Some(|call| {
-        for spec in call.params["TagSpecification"].as_array_mut().into_iter().flatten() {
+        for spec in call.params.get_mut("TagSpecification").and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(tags) = spec["Tag"].as_array_mut() {
                 tags.retain(|t| t["Key"] != "consortium:execution");
             }
@@ -42,7 +42,7 @@ fn a_forgotten_execution_tag_is_caught_by_the_tag_check() {
 #[test]
 fn a_forgotten_member_tag_is_refused_by_the_policy() {
     let (world, error) = caught(&Artefacts::default(), &[], Some(|call| {
-        for spec in call.params["TagSpecification"].as_array_mut().into_iter().flatten() {
+        for spec in call.params.get_mut("TagSpecification").and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(tags) = spec["Tag"].as_array_mut() {
                 tags.retain(|t| t["Key"] != "consortium:member");
             }
