@@ -3,8 +3,7 @@
 use crate::Clients;
 use crate::classify::fault;
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, EbsBlockDevice, Filter, InstanceType, LaunchTemplateSpecification, LocationType, ResourceType, Tag,
-    TagSpecification, VolumeType,
+    BlockDeviceMapping, EbsBlockDevice, Filter, InstanceType, LaunchTemplateSpecification, LocationType, ResourceType, Tag, TagSpecification, VolumeType,
 };
 use domain::plan::Subnet;
 use domain::{Fault, ids};
@@ -102,10 +101,8 @@ impl Clients {
     /// Zones of subnets.
     pub async fn subnets(&self, ids: Vec<String>) -> Result<Vec<Subnet>, Fault> {
         let out = self.ec2.describe_subnets().set_subnet_ids(Some(ids)).send().await.map_err(|e| fault("ec2", "DescribeSubnets", e))?;
-        let subnet = |s: &aws_sdk_ec2::types::Subnet| Subnet {
-            id: s.subnet_id().unwrap_or_default().into(),
-            zone: s.availability_zone().unwrap_or_default().into(),
-        };
+        let subnet =
+            |s: &aws_sdk_ec2::types::Subnet| Subnet { id: s.subnet_id().unwrap_or_default().into(), zone: s.availability_zone().unwrap_or_default().into() };
         Ok(out.subnets().iter().map(subnet).collect())
     }
 
@@ -132,9 +129,7 @@ impl Clients {
             BlockDeviceMapping::builder().device_name(device).ebs(ebs.build()).build()
         };
         let call = self.ec2.run_instances();
-        let call = call.launch_template(
-            LaunchTemplateSpecification::builder().launch_template_id(&batch.launch_template).version("$Latest").build(),
-        );
+        let call = call.launch_template(LaunchTemplateSpecification::builder().launch_template_id(&batch.launch_template).version("$Latest").build());
         let call = call.instance_type(InstanceType::from(batch.instance_type.as_str())).subnet_id(&batch.subnet);
         let call = call.min_count(batch.count).max_count(batch.count).client_token(&batch.token);
         let call = call.tag_specifications(spec(ResourceType::Instance)).tag_specifications(spec(ResourceType::Volume));
@@ -150,9 +145,7 @@ impl Clients {
         while let Some(page) = pages.next().await {
             let page = page.map_err(|e| fault("ec2", "DescribeInstances", e))?;
             for i in page.reservations().iter().flat_map(|r| r.instances()) {
-                let device = |m: &aws_sdk_ec2::types::InstanceBlockDeviceMapping| {
-                    Some((m.device_name()?.to_string(), m.ebs()?.volume_id()?.to_string()))
-                };
+                let device = |m: &aws_sdk_ec2::types::InstanceBlockDeviceMapping| Some((m.device_name()?.to_string(), m.ebs()?.volume_id()?.to_string()));
                 found.push(Instance {
                     id: i.instance_id().unwrap_or_default().into(),
                     state: i.state().and_then(|s| s.name()).map(|n| n.as_str().to_string()).unwrap_or_default(),

@@ -1,8 +1,8 @@
 //! Lambda: the hub asks a member's function.
 
 use crate::Clients;
-use aws_sdk_lambda::primitives::Blob;
 use crate::classify::fault;
+use aws_sdk_lambda::primitives::Blob;
 use domain::{Class, Fault, Left};
 use serde_json::Value;
 

@@ -23,9 +23,7 @@ impl Clients {
             other => other?,
         };
         let etag = out.e_tag().unwrap_or_default().to_string();
-        let bytes = out.body.collect().await.map_err(|e| {
-            Fault::new(Class::Transient, format!("s3:GetObject: {key} stopped half-way: {e}"))
-        })?;
+        let bytes = out.body.collect().await.map_err(|e| Fault::new(Class::Transient, format!("s3:GetObject: {key} stopped half-way: {e}")))?;
         Ok(Some(Object { bytes: bytes.to_vec(), etag }))
     }
 

@@ -96,9 +96,8 @@ pub fn assemble(base: &Value, spec: &Spec<'_>, gentxs: &[Value]) -> Result<Value
     };
     set("/chain_id", json!(spec.chain_id))?;
     set("/genesis_time", json!(spec.genesis_time))?;
-    let account = |v: &Validator| {
-        json!({"@type": "/cosmos.auth.v1beta1.BaseAccount", "address": v.operator, "pub_key": null, "account_number": "0", "sequence": "0"})
-    };
+    let account =
+        |v: &Validator| json!({"@type": "/cosmos.auth.v1beta1.BaseAccount", "address": v.operator, "pub_key": null, "account_number": "0", "sequence": "0"});
     set("/app_state/auth/accounts", validators.iter().map(account).collect())?;
     let limit = spec.root_keys.max(TX_SIG_LIMIT_DEFAULT);
     set("/app_state/auth/params/tx_sig_limit", json!(limit.to_string()))?;
@@ -137,7 +136,7 @@ pub fn check(genesis: &Value, own_base: &Value, own_gentx: &Value, spec: &Spec<'
     let gentxs = genesis.pointer("/app_state/genutil/gen_txs").and_then(Value::as_array);
     let gentxs = gentxs.ok_or_else(|| refuse("/app_state/genutil/gen_txs", "is missing"))?;
     let own = own_gentx.to_string();
-    if !gentxs.iter().any(|g| g.to_string() == own) {
+    if !gentxs.iter().any(|g| *g == own) {
         return Err(refuse("/app_state/genutil/gen_txs", "this node's own gentx is not in it as it was signed"));
     }
     let rebuilt = assemble(own_base, spec, gentxs)?;
@@ -152,13 +151,13 @@ fn difference(want: &Value, got: &Value, at: &str) -> Option<String> {
     match (want, got) {
         (Value::Object(a), Value::Object(b)) => {
             let extra = b.keys().find(|k| !a.contains_key(*k)).map(|k| format!("{at}/{k}"));
-            a.iter().find_map(|(k, v)| difference(v, b.get(k).unwrap_or(&Value::Null), &format!("{at}/{k}")).or_else(|| {
-                (!b.contains_key(k)).then(|| format!("{at}/{k}"))
-            })).or(extra)
+            a.iter()
+                .find_map(|(k, v)| {
+                    difference(v, b.get(k).unwrap_or(&Value::Null), &format!("{at}/{k}")).or_else(|| (!b.contains_key(k)).then(|| format!("{at}/{k}")))
+                })
+                .or(extra)
         }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            a.iter().zip(b).enumerate().find_map(|(i, (x, y))| difference(x, y, &format!("{at}/{i}")))
-        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => a.iter().zip(b).enumerate().find_map(|(i, (x, y))| difference(x, y, &format!("{at}/{i}"))),
         _ => (want != got).then(|| at.to_string()),
     }
 }
@@ -204,9 +203,14 @@ mod tests {
             check(&bad, &base(), &gentxs[1], &spec(&names)).expect_err(pointer).message
         };
         for pointer in [
-            "/chain_id", "/app_state/node/root_cert", "/app_state/perm/role_accounts/1/roles/0", "/app_state/bank/balances/0/coins/0/amount",
-            "/app_state/wasm/params/code_upload_access/permission", "/app_state/genutil/gen_txs/1/signatures/0",
-            "/app_state/slashing/params/signed_blocks_window", "/consensus_params/block/time_iota_ms",
+            "/chain_id",
+            "/app_state/node/root_cert",
+            "/app_state/perm/role_accounts/1/roles/0",
+            "/app_state/bank/balances/0/coins/0/amount",
+            "/app_state/wasm/params/code_upload_access/permission",
+            "/app_state/genutil/gen_txs/1/signatures/0",
+            "/app_state/slashing/params/signed_blocks_window",
+            "/consensus_params/block/time_iota_ms",
         ] {
             assert!(tamper(pointer, json!("other")).starts_with("genesis `"), "{pointer}");
         }

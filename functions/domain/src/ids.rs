@@ -16,8 +16,7 @@ pub const TAG_NODE: &str = "consortium:node";
 pub const TAG_VOLUME: &str = "consortium:volume";
 
 /// Device names of a node's extra volumes, and what each is for.
-pub const DEVICES: [(&str, &str); 4] =
-    [("/dev/xvda", "root"), ("/dev/sdf", "data"), ("/dev/sdg", "identity"), ("/dev/sdh", "authority")];
+pub const DEVICES: [(&str, &str); 4] = [("/dev/xvda", "root"), ("/dev/sdf", "data"), ("/dev/sdg", "identity"), ("/dev/sdh", "authority")];
 
 /// SHA-256 as lower-case hex.
 pub fn sha256_hex(bytes: &[u8]) -> String {

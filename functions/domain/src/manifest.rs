@@ -90,10 +90,23 @@ impl Manifest {
     /// An empty revision after `previous`.
     pub fn after(previous: Option<&Manifest>, network: &str, execution: &str, epoch: u64, state: &str) -> Manifest {
         let base = Manifest {
-            format: FORMAT, network: network.into(), revision: 0, prev_sha256: String::new(), execution: String::new(), epoch: 0,
-            state: String::new(), request_sha256: String::new(), chain_id: String::new(), genesis: Value::Null,
-            image_digest: String::new(), root_cert_sha256: String::new(), authority: String::new(), approval: Value::Null,
-            members: vec![], nodes: vec![], verdict: Value::Null,
+            format: FORMAT,
+            network: network.into(),
+            revision: 0,
+            prev_sha256: String::new(),
+            execution: String::new(),
+            epoch: 0,
+            state: String::new(),
+            request_sha256: String::new(),
+            chain_id: String::new(),
+            genesis: Value::Null,
+            image_digest: String::new(),
+            root_cert_sha256: String::new(),
+            authority: String::new(),
+            approval: Value::Null,
+            members: vec![],
+            nodes: vec![],
+            verdict: Value::Null,
         };
         let mut next = previous.cloned().unwrap_or(base);
         next.prev_sha256 = previous.map(Manifest::sha256).unwrap_or_default();

@@ -33,9 +33,7 @@ impl MemberOrder {
         if self.relation != relation {
             return Err(Fault::new(Class::Denied, format!("relation `{}` is not this member's", self.relation)));
         }
-        let name = |s: &str, max: usize| {
-            !s.is_empty() && s.len() <= max && s.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-        };
+        let name = |s: &str, max: usize| !s.is_empty() && s.len() <= max && s.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
         if !name(&self.network, 32) {
             return Err(Fault::field("network", "not a network's name", "\"testnet\""));
         }
@@ -131,8 +129,15 @@ mod tests {
     #[test]
     fn orders_read_back_and_hold_no_shell_character() {
         let order = NodeOrder {
-            op: "testnet-launch-1:prepare".into(), epoch: 3, network: "testnet".into(), execution: "testnet-launch-1".into(),
-            member: "founder".into(), verb: "prepare".into(), bucket: "b".into(), region: "us-east-1".into(), nodes: vec![],
+            op: "testnet-launch-1:prepare".into(),
+            epoch: 3,
+            network: "testnet".into(),
+            execution: "testnet-launch-1".into(),
+            member: "founder".into(),
+            verb: "prepare".into(),
+            bucket: "b".into(),
+            region: "us-east-1".into(),
+            nodes: vec![],
             params: serde_json::json!({"text": "$(rm -rf /); `x` \u{4e2d}"}),
         };
         let text = order.encode().expect("fits");

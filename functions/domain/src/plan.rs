@@ -132,8 +132,7 @@ impl Plan {
             .map(|i| PlannedNode { name: format!("node{i}"), member: facts.member.name.clone(), kind: "validator".into(), power: 100 })
             .collect();
         let offers = |kind: &str, zone: &str| facts.offered.iter().any(|(k, z)| k == kind && z == zone);
-        let usable: Vec<&Subnet> =
-            facts.subnets.iter().filter(|s| request.instance_types.iter().any(|t| offers(t, &s.zone))).collect();
+        let usable: Vec<&Subnet> = facts.subnets.iter().filter(|s| request.instance_types.iter().any(|t| offers(t, &s.zone))).collect();
         if usable.is_empty() {
             let zones: Vec<&str> = facts.subnets.iter().map(|s| s.zone.as_str()).collect();
             let text = format!("none of {} is offered in {}", request.instance_types.join(", "), zones.join(", "));
@@ -142,8 +141,7 @@ impl Plan {
         // node0 carries the authority volume, so it is a batch of its own: a batch shares its block devices.
         let mut batches = vec![Batch { batch: "b0".into(), nodes: vec!["node0".into()], candidates: vec![], authority: true }];
         for zone in 0..usable.len() {
-            let names: Vec<String> =
-                nodes.iter().enumerate().filter(|(i, _)| *i > 0 && i % usable.len() == zone).map(|(_, n)| n.name.clone()).collect();
+            let names: Vec<String> = nodes.iter().enumerate().filter(|(i, _)| *i > 0 && i % usable.len() == zone).map(|(_, n)| n.name.clone()).collect();
             for part in names.chunks(50) {
                 let batch = format!("b{}", batches.len());
                 batches.push(Batch { batch, nodes: part.to_vec(), candidates: vec![], authority: false });
@@ -199,7 +197,8 @@ mod tests {
 
     fn request(n: u32) -> Request {
         Request::from_value(serde_json::json!({"network":"testnet","chain_id":"testnet","size":"test","validators":n,
-            "allow_no_fault_tolerance":true})).expect("valid")
+            "allow_no_fault_tolerance":true}))
+        .expect("valid")
     }
 
     #[test]

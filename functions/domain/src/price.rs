@@ -22,14 +22,8 @@ pub const LAMBDA_GB_SECOND: f64 = 0.000_016_666_7;
 
 /// Instance types that nodes may have, with the price of an hour.
 /// Source: karpenter-provider-aws `zz_generated.pricing_aws.go`, generated 2026-07-20 for us-east-1.
-pub const INSTANCES: [(&str, f64); 6] = [
-    ("m6a.large", 0.0864),
-    ("m5.large", 0.0960),
-    ("t3.large", 0.0832),
-    ("m6a.xlarge", 0.1728),
-    ("m5a.xlarge", 0.1720),
-    ("m6i.xlarge", 0.1920),
-];
+pub const INSTANCES: [(&str, f64); 6] =
+    [("m6a.large", 0.0864), ("m5.large", 0.0960), ("t3.large", 0.0832), ("m6a.xlarge", 0.1728), ("m5a.xlarge", 0.1720), ("m6i.xlarge", 0.1920)];
 
 /// Price of an instance hour, if the type is one of ours.
 pub fn instance_hour(kind: &str) -> Option<f64> {

@@ -117,8 +117,8 @@ impl Request {
             return Err(Fault::field("request", why, EXAMPLE));
         }
         let text = std::str::from_utf8(text).map_err(|e| Fault::field("request", format!("not UTF-8: {e}"), EXAMPLE))?;
-        let value: Value = serde_json::from_str(text)
-            .map_err(|e| Fault::field("request", format!("not JSON at line {} column {}: {e}", e.line(), e.column()), EXAMPLE))?;
+        let value: Value =
+            serde_json::from_str(text).map_err(|e| Fault::field("request", format!("not JSON at line {} column {}: {e}", e.line(), e.column()), EXAMPLE))?;
         Request::from_value(value)
     }
 
@@ -144,8 +144,7 @@ impl Request {
                 None => probe.remove(field),
             };
         }
-        let mut request: Request =
-            serde_json::from_value(value).map_err(|e| Fault::new(Class::InvalidInput, format!("`request`: {e}")))?;
+        let mut request: Request = serde_json::from_value(value).map_err(|e| Fault::new(Class::InvalidInput, format!("`request`: {e}")))?;
         if request.instance_types.is_empty() {
             request.instance_types = request.size.instance_types();
         }

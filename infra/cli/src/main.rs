@@ -12,7 +12,10 @@ use std::process::ExitCode;
 /// Without an AWS account everything runs on the local cloud: the shipped state machines, functions and templates in this
 /// process and in virtual time. Its world lies in .consortium/.
 #[derive(Parser)]
-#[command(version, after_help = "Examples:\n  consortium launch events/console/launch-testnet.json\n  consortium status testnet\n  consortium remove testnet\n  consortium rehearse events/console/launch-testnet.json --seed 7 --json\n\nExit codes: 0 as asked · 1 failed and undone · 2 bad request, nothing was called · 3 something is left")]
+#[command(
+    version,
+    after_help = "Examples:\n  consortium launch events/console/launch-testnet.json\n  consortium status testnet\n  consortium remove testnet\n  consortium rehearse events/console/launch-testnet.json --seed 7 --json\n\nExit codes: 0 as asked · 1 failed and undone · 2 bad request, nothing was called · 3 something is left"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -24,7 +27,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Launch the network that a request file asks for
-    #[command(after_help = "Examples:\n  consortium launch events/console/launch-testnet.json --plan\n  consortium launch events/console/launch-testnet.json --fault node2:vote=mute\n\nThe smallest request:\n  {\"network\":\"testnet\",\"chain_id\":\"testnet\",\"size\":\"test\",\"validators\":4}")]
+    #[command(
+        after_help = "Examples:\n  consortium launch events/console/launch-testnet.json --plan\n  consortium launch events/console/launch-testnet.json --fault node2:vote=mute\n\nThe smallest request:\n  {\"network\":\"testnet\",\"chain_id\":\"testnet\",\"size\":\"test\",\"validators\":4}"
+    )]
     Launch {
         /// Request (JSON)
         file: PathBuf,

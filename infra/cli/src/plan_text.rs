@@ -12,7 +12,11 @@ pub fn plan(plan: &Plan) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "Network {} (chain id {}), {} validators in {}", plan.network, plan.chain_id, plan.nodes.len(), plan.members[0].region);
     let _ = writeln!(out, "  image    {}", plan.image);
-    let _ = writeln!(out, "  disks    {} GB system + {} GB data + 1 GB identity each, {} also 1 GB authority", plan.disks.system_gb, plan.disks.data_gb, plan.authority);
+    let _ = writeln!(
+        out,
+        "  disks    {} GB system + {} GB data + 1 GB identity each, {} also 1 GB authority",
+        plan.disks.system_gb, plan.disks.data_gb, plan.authority
+    );
     let _ = writeln!(out, "  ports    {PORTS}");
     for batch in &plan.batches {
         let first = &batch.candidates[0];

@@ -19,11 +19,13 @@ pub(crate) fn reaches(world: &World, from: &str, to: &str) -> bool {
     }
     let opens = |rule: &Value| {
         let port = |name: &str| rule[name].as_u64().or_else(|| rule[name].as_str()?.parse().ok()).unwrap_or(0);
-        let source = rule["CidrIp"].as_str().is_some_and(|c| names::in_cidr(&a.ip, c)) || rule["SourceSecurityGroupId"].as_str().is_some_and(|g| a.groups.iter().any(|x| x == g));
+        let source = rule["CidrIp"].as_str().is_some_and(|c| names::in_cidr(&a.ip, c))
+            || rule["SourceSecurityGroupId"].as_str().is_some_and(|g| a.groups.iter().any(|x| x == g));
         source && rule["IpProtocol"] == "tcp" && port("FromPort") <= 26656 && 26656 <= port("ToPort")
     };
     let inline = b.groups.iter().filter_map(|g| world.plain.get(g)).flat_map(|g| g.properties["SecurityGroupIngress"].as_array().cloned().unwrap_or_default());
-    let own = world.of_kind("AWS::EC2::SecurityGroupIngress").filter(|r| b.groups.iter().any(|g| r.properties["GroupId"] == json!(g))).map(|r| r.properties.clone());
+    let own =
+        world.of_kind("AWS::EC2::SecurityGroupIngress").filter(|r| b.groups.iter().any(|g| r.properties["GroupId"] == json!(g))).map(|r| r.properties.clone());
     inline.chain(own).any(|rule| opens(&rule))
 }
 

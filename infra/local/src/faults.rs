@@ -90,7 +90,10 @@ mod tests {
 
     #[test]
     fn specs_are_read_and_bad_ones_refused() {
-        assert_eq!(Spec::parse("RunInstances#1=InsufficientInstanceCapacity"), Ok(Spec::Call("RunInstances".into(), 1, Injected::Refused("InsufficientInstanceCapacity".into()))));
+        assert_eq!(
+            Spec::parse("RunInstances#1=InsufficientInstanceCapacity"),
+            Ok(Spec::Call("RunInstances".into(), 1, Injected::Refused("InsufficientInstanceCapacity".into())))
+        );
         assert_eq!(Spec::parse("PutObject#2=lost"), Ok(Spec::Call("PutObject".into(), 2, Injected::Lost)));
         assert_eq!(Spec::parse("node2:vote=mute"), Ok(Spec::Node("node2".into(), "vote".into(), "mute".into())));
         for bad in ["", "x", "x=y", "Run#0=lost", "Run#x=lost", "node2:vote=loud", "#1=lost", "Run#1=gone"] {

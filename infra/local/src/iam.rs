@@ -169,7 +169,13 @@ fn role_verdict(role: &Role, action: &str, resource: &str, keys: &Keys) -> Verdi
     match (&role.boundary, own) {
         (Some(boundary), Verdict::Allow) => match evaluate(std::iter::once(boundary), action, resource, keys) {
             Verdict::Allow => Verdict::Allow,
-            other => if other == Verdict::Deny { Verdict::Deny } else { Verdict::Silent },
+            other => {
+                if other == Verdict::Deny {
+                    Verdict::Deny
+                } else {
+                    Verdict::Silent
+                }
+            }
         },
         (_, v) => v,
     }
@@ -178,7 +184,17 @@ fn role_verdict(role: &Role, action: &str, resource: &str, keys: &Keys) -> Verdi
 impl Cloud {
     /// Allows or refuses one action on one resource, as AWS would: an explicit deny wins; in one account identity or resource
     /// policy is enough, across accounts both must allow. A refusal is remembered.
-    pub(crate) fn authorize(&self, world: &World, p: &Principal, action: &str, resource: &str, owner: &str, policy: Option<&Value>, keys: &Keys) -> Result<(), ApiError> {
+    #[allow(clippy::too_many_arguments, reason = "IAM decides on all of them together; a struct would only rename them")]
+    pub(crate) fn authorize(
+        &self,
+        world: &World,
+        p: &Principal,
+        action: &str,
+        resource: &str,
+        owner: &str,
+        policy: Option<&Value>,
+        keys: &Keys,
+    ) -> Result<(), ApiError> {
         let mut keys = keys.clone();
         keys.insert("aws:PrincipalArn".into(), vec![p.role.clone()]);
         keys.insert("aws:PrincipalAccount".into(), vec![p.account.clone()]);

@@ -3,9 +3,7 @@
 
 use crate::cloud::{ApiError, Call, Cloud, Exchange, Principal, Reply};
 use crate::{iam, query};
-use aws_smithy_runtime_api::client::http::{
-    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
-};
+use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
@@ -61,11 +59,11 @@ impl HttpConnector for Cloud {
             let (host, rest) = url.split_once("://").and_then(|(_, r)| r.split_once('/')).unwrap_or(("", ""));
             let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
             let target = format!("/{rest}");
-            let request =
-                Request { method, host: host.into(), path: query::decode(&format!("/{path}")), query: query::pairs(query), headers, body };
+            let request = Request { method, host: host.into(), path: query::decode(&format!("/{path}")), query: query::pairs(query), headers, body };
             match cloud.answer(request, &target).await {
                 Ok(response) => {
-                    let mut built = HttpResponse::new(response.status.try_into().map_err(|e| ConnectorError::other(Box::new(e), None))?, SdkBody::from(response.body));
+                    let mut built =
+                        HttpResponse::new(response.status.try_into().map_err(|e| ConnectorError::other(Box::new(e), None))?, SdkBody::from(response.body));
                     for (k, v) in response.headers {
                         built.headers_mut().append(k, v);
                     }
@@ -82,7 +80,8 @@ impl Cloud {
     /// Answers one request. `Err` = the reply is lost on its way.
     pub(crate) async fn answer(&self, request: Request, target: &str) -> Result<Response, ()> {
         let recording = self.0.exchanges.lock().unwrap_or_else(|p| p.into_inner()).is_some();
-        let kept = recording.then(|| (request.method.clone(), target.to_string(), request.headers.clone(), String::from_utf8_lossy(&request.body).into_owned()));
+        let kept =
+            recording.then(|| (request.method.clone(), target.to_string(), request.headers.clone(), String::from_utf8_lossy(&request.body).into_owned()));
         let (service, action, response) = match read(self, request) {
             Err(e) => ("unknown".to_string(), "Unknown".to_string(), error("unknown", &e)),
             Ok(call) => {
@@ -154,14 +153,12 @@ fn s3(request: &Request) -> Result<(String, Value), ApiError> {
     let operation = (request.method.as_str(), key.is_empty());
     let action = match operation {
         ("GET", false) => ("GetObject", json!({"Bucket": bucket, "Key": key})),
-        ("PUT", false) => (
-            "PutObject",
-            json!({"Bucket": bucket, "Key": key, "Body": text()?, "IfNoneMatch": header("if-none-match"), "IfMatch": header("if-match")}),
-        ),
-        ("GET", true) if request.query.get("list-type").is_some_and(|v| v == "2") => (
-            "ListObjectsV2",
-            json!({"Bucket": bucket, "Prefix": request.query.get("prefix"), "ContinuationToken": request.query.get("continuation-token")}),
-        ),
+        ("PUT", false) => {
+            ("PutObject", json!({"Bucket": bucket, "Key": key, "Body": text()?, "IfNoneMatch": header("if-none-match"), "IfMatch": header("if-match")}))
+        }
+        ("GET", true) if request.query.get("list-type").is_some_and(|v| v == "2") => {
+            ("ListObjectsV2", json!({"Bucket": bucket, "Prefix": request.query.get("prefix"), "ContinuationToken": request.query.get("continuation-token")}))
+        }
         ("POST", true) if request.query.contains_key("delete") => ("DeleteObjects", json!({"Bucket": bucket, "Keys": query::keys_of_delete(&text()?)})),
         _ => return Err(ApiError::new("NotImplemented", 501, format!("{} {}", request.method, request.path))),
     };
@@ -179,8 +176,22 @@ fn write(service: &str, action: &str, reply: Reply, bucket: Option<Value>) -> Re
         Err(e) => return error(service, &e),
     };
     match service {
-        "ec2" => response(200, "text/xml;charset=UTF-8", format!("<{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>local</requestId>{}</{action}Response>", query::xml(&members, "item"))),
-        "sns" => response(200, "text/xml", format!("<{action}Response xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><{action}Result>{}</{action}Result><ResponseMetadata><RequestId>local</RequestId></ResponseMetadata></{action}Response>", query::xml(&members, "member"))),
+        "ec2" => response(
+            200,
+            "text/xml;charset=UTF-8",
+            format!(
+                "<{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><requestId>local</requestId>{}</{action}Response>",
+                query::xml(&members, "item")
+            ),
+        ),
+        "sns" => response(
+            200,
+            "text/xml",
+            format!(
+                "<{action}Response xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><{action}Result>{}</{action}Result><ResponseMetadata><RequestId>local</RequestId></ResponseMetadata></{action}Response>",
+                query::xml(&members, "member")
+            ),
+        ),
         "ssm" => response(200, "application/x-amz-json-1.1", members.to_string()),
         "states" => response(200, "application/x-amz-json-1.0", members.to_string()),
         "lambda" => {
@@ -224,8 +235,18 @@ fn write_s3(action: &str, members: &Value, bucket: Option<Value>) -> Response {
 fn error(service: &str, e: &ApiError) -> Response {
     let (code, message) = (query::escape(&e.code), query::escape(&e.message));
     match service {
-        "ec2" => response(e.status, "text/xml;charset=UTF-8", format!("<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors><RequestID>local</RequestID></Response>")),
-        "sns" => response(e.status, "text/xml", format!("<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>local</RequestId></ErrorResponse>")),
+        "ec2" => response(
+            e.status,
+            "text/xml;charset=UTF-8",
+            format!("<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors><RequestID>local</RequestID></Response>"),
+        ),
+        "sns" => response(
+            e.status,
+            "text/xml",
+            format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>local</RequestId></ErrorResponse>"
+            ),
+        ),
         "s3" => response(e.status, "application/xml", format!("<Error><Code>{code}</Code><Message>{message}</Message><RequestId>local</RequestId></Error>")),
         "lambda" => {
             let mut r = response(e.status, "application/json", json!({"Type": "User", "Message": e.message}).to_string());

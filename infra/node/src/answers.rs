@@ -121,9 +121,8 @@ mod tests {
 
     /// An entry of a recorded command by the start of its arguments.
     fn recorded(file: &str, argv: &[&str]) -> Output {
-        let entry = file.lines().map(|l| serde_json::from_str::<Value>(l).expect("json")).find(|e| {
-            argv.iter().enumerate().all(|(i, a)| e["argv"][i + 1] == *a)
-        });
+        let entry =
+            file.lines().map(|l| serde_json::from_str::<Value>(l).expect("json")).find(|e| argv.iter().enumerate().all(|(i, a)| e["argv"][i + 1] == *a));
         let e = entry.expect("recorded");
         let text = |k: &str| e[k].as_str().unwrap_or_default().to_string();
         Output { code: e["exit"].as_i64().unwrap_or(-1) as i32, stdout: text("stdout"), stderr: text("stderr") }

@@ -55,7 +55,10 @@ fn invoke(handler: &str, event: &Value) -> (String, Value) {
             let message = read(&mut stream);
             if message.head.starts_with("GET") && !given {
                 let body = event.to_string();
-                let head = format!("HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: r1\r\nLambda-Runtime-Deadline-Ms: 99999999999999\r\nLambda-Runtime-Invoked-Function-Arn: arn\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: r1\r\nLambda-Runtime-Deadline-Ms: 99999999999999\r\nLambda-Runtime-Invoked-Function-Arn: arn\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                    body.len()
+                );
                 stream.write_all(head.as_bytes()).expect("written");
                 given = true;
             } else if message.head.starts_with("POST") {

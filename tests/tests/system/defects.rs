@@ -19,35 +19,47 @@ fn caught(artefacts: &Artefacts, faults: &[&str], tamper: Option<fn(&mut local_c
 
 #[test]
 fn a_dropped_client_token_is_caught_by_the_count_of_machines() {
-    let (world, _) = caught(&Artefacts::default(), &["RunInstances#1=lost"], Some(|call| {
-        if let (true, Some(p)) = (call.action == "RunInstances", call.params.as_object_mut()) {
-            p.remove("ClientToken");
-        }
-    }));
+    let (world, _) = caught(
+        &Artefacts::default(),
+        &["RunInstances#1=lost"],
+        Some(|call| {
+            if let (true, Some(p)) = (call.action == "RunInstances", call.params.as_object_mut()) {
+                p.remove("ClientToken");
+            }
+        }),
+    );
     assert!(matches!(&world, World::Wrong(w) if w.contains("left: i-")), "{world:?}");
 }
 
 #[test]
 fn a_forgotten_execution_tag_is_caught_by_the_tag_check() {
-    let (world, _) = caught(&Artefacts::default(), &[], Some(|call| {
-        for spec in call.params.get_mut("TagSpecification").and_then(Value::as_array_mut).into_iter().flatten() {
-            if let Some(tags) = spec["Tag"].as_array_mut() {
-                tags.retain(|t| t["Key"] != "consortium:execution");
+    let (world, _) = caught(
+        &Artefacts::default(),
+        &[],
+        Some(|call| {
+            for spec in call.params.get_mut("TagSpecification").and_then(Value::as_array_mut).into_iter().flatten() {
+                if let Some(tags) = spec["Tag"].as_array_mut() {
+                    tags.retain(|t| t["Key"] != "consortium:execution");
+                }
             }
-        }
-    }));
+        }),
+    );
     assert!(matches!(&world, World::Wrong(w) if w.contains("has no tag consortium:execution")), "{world:?}");
 }
 
 #[test]
 fn a_forgotten_member_tag_is_refused_by_the_policy() {
-    let (world, error) = caught(&Artefacts::default(), &[], Some(|call| {
-        for spec in call.params.get_mut("TagSpecification").and_then(Value::as_array_mut).into_iter().flatten() {
-            if let Some(tags) = spec["Tag"].as_array_mut() {
-                tags.retain(|t| t["Key"] != "consortium:member");
+    let (world, error) = caught(
+        &Artefacts::default(),
+        &[],
+        Some(|call| {
+            for spec in call.params.get_mut("TagSpecification").and_then(Value::as_array_mut).into_iter().flatten() {
+                if let Some(tags) = spec["Tag"].as_array_mut() {
+                    tags.retain(|t| t["Key"] != "consortium:member");
+                }
             }
-        }
-    }));
+        }),
+    );
     assert_eq!(world, World::AsBefore);
     assert!(error.starts_with("Fault.Denied") && error.contains("ec2:RunInstances"), "{error}");
 }
@@ -60,7 +72,11 @@ fn a_removed_undo_is_caught_by_the_leftovers() {
     machine["States"]["UndoResources"] = json!({"Type": "Pass", "Assign": {"removal": {"fault": null}}, "Output": {}, "Next": "AreResourcesRemoved"});
     let text = machine.to_string().replace("\"${RemoveResources}\"", "\"\"");
     artefacts.machines.insert("launch-network".into(), text);
-    artefacts.hub = artefacts.hub.replacen("        RunNodeCommand: !Ref RunNodeCommandMachine\n        RemoveResources: !Ref RemoveResourcesMachine\n", "        RunNodeCommand: !Ref RunNodeCommandMachine\n", 1);
+    artefacts.hub = artefacts.hub.replacen(
+        "        RunNodeCommand: !Ref RunNodeCommandMachine\n        RemoveResources: !Ref RemoveResourcesMachine\n",
+        "        RunNodeCommand: !Ref RunNodeCommandMachine\n",
+        1,
+    );
     let (world, _) = caught(&artefacts, &["node3:pull=fail"], None);
     assert!(matches!(&world, World::Wrong(w) if w.starts_with("left: i-")), "{world:?}");
 }

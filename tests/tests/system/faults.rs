@@ -30,7 +30,8 @@ fn a_refusal_for_good_at_any_action_is_undone() {
             let faults: Vec<String> = (1..=40).map(|n| format!("{action}#{n}=UnauthorizedOperation")).collect();
             let outcome = launch(&s, &request(4), &faults).await;
             let world = look(&s, 4).await;
-            let reported = matches!(&world, World::Wrong(w) if w.contains("held by") || w.contains("left:")) && s.cloud.world().executions.values().any(|e| e.error == "Fault.Orphaned");
+            let reported = matches!(&world, World::Wrong(w) if w.contains("held by") || w.contains("left:"))
+                && s.cloud.world().executions.values().any(|e| e.error == "Fault.Orphaned");
             assert!(world == World::AsBefore || reported, "{action}: {world:?} {:?}", outcome.error);
         });
     }

@@ -25,12 +25,15 @@ fn a_launch_stopped_at_any_state_is_settled() {
             let s = session(1, &Artefacts::default()).await;
             let cloud = s.cloud.clone();
             let stopped = AtomicU64::new(0);
-            let outcome = s.launch(&request(4), "testnet", |execution, state, _| {
-                if state == stop_at && stopped.swap(1, Ordering::Relaxed) == 0 {
-                    let arn = cloud.world().executions.values().find(|e| e.name == execution).map(|e| e.arn.clone()).expect("known");
-                    cloud.stop(&arn, "ABORTED", "Stopped", "a person stopped it");
-                }
-            }).await.expect("starts");
+            let outcome = s
+                .launch(&request(4), "testnet", |execution, state, _| {
+                    if state == stop_at && stopped.swap(1, Ordering::Relaxed) == 0 {
+                        let arn = cloud.world().executions.values().find(|e| e.name == execution).map(|e| e.arn.clone()).expect("known");
+                        cloud.stop(&arn, "ABORTED", "Stopped", "a person stopped it");
+                    }
+                })
+                .await
+                .expect("starts");
             assert_eq!(outcome.status, "ABORTED", "{stop_at}");
             let world = look(&s, 4).await;
             // Stopped after the record was written, the network is launched; before, nothing of it may be left.

@@ -33,9 +33,16 @@ pub async fn send(ctx: &Context, event: Value) -> Result<Value, Fault> {
     for (i, part) in instances.chunks(BATCH).enumerate() {
         let op = ids::op(&order.execution, &format!("{verb}.{i}"));
         let node_order = NodeOrder {
-            op: op.clone(), epoch: order.epoch, network: order.network.clone(), execution: order.execution.clone(),
-            member: ctx.setting("MEMBER")?.into(), verb: verb.clone(), bucket: ctx.setting("HUB_BUCKET")?.into(),
-            region: ctx.setting("HUB_REGION")?.into(), nodes: nodes.clone(), params: order.params["params"].clone(),
+            op: op.clone(),
+            epoch: order.epoch,
+            network: order.network.clone(),
+            execution: order.execution.clone(),
+            member: ctx.setting("MEMBER")?.into(),
+            verb: verb.clone(),
+            bucket: ctx.setting("HUB_BUCKET")?.into(),
+            region: ctx.setting("HUB_REGION")?.into(),
+            nodes: nodes.clone(),
+            params: order.params["params"].clone(),
         };
         let command = match ctx.aws.find_command(document, &op).await? {
             Some(found) => found,

@@ -66,11 +66,11 @@ async fn alive(ctx: &Context, held: &Lock) -> Result<(), Fault> {
 async fn outcome(ctx: &Context, network: &str, epoch: u64, request: Option<&Request>) -> Result<Value, Fault> {
     let last = record::last(ctx, network).await?;
     let state = last.as_ref().map(|m| m.state.clone()).unwrap_or_else(|| "none".into());
-    if let (Some(request), Some(last), "launched") = (request, &last, state.as_str()) {
-        if last.request_sha256 != request.sha256() {
-            let text = format!("{network} is launched already, by another request ({}); remove it first or choose another name", last.execution);
-            return Err(Fault::new(Class::Conflict, text));
-        }
+    if let (Some(request), Some(last), "launched") = (request, &last, state.as_str())
+        && last.request_sha256 != request.sha256()
+    {
+        let text = format!("{network} is launched already, by another request ({}); remove it first or choose another name", last.execution);
+        return Err(Fault::new(Class::Conflict, text));
     }
     Ok(json!({"epoch": epoch, "state": state, "request": request}))
 }

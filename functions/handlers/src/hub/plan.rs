@@ -2,9 +2,9 @@
 
 use crate::Context;
 use crate::guard::param;
+use domain::Fault;
 use domain::plan::{Facts, Plan};
 use domain::request::Request;
-use domain::Fault;
 use serde_json::{Value, json};
 
 /// Decides on a request from what the members' accounts offer. Calls nothing.

@@ -1,7 +1,7 @@
 //! `ensure-record`: the network's manifest, one conditional object per revision, each naming the one before.
 
-use crate::guard::{hold, param};
 use crate::Context;
+use crate::guard::{hold, param};
 use domain::manifest::{Manifest, ManifestNode};
 use domain::order::NodeAnswer;
 use domain::plan::Plan;
@@ -97,8 +97,14 @@ fn set_nodes(next: &mut Manifest, nodes: &Value, prepared: Option<&Value>) -> Re
     for n in nodes.as_array().map(Vec::as_slice).unwrap_or_default() {
         let text = |k: &str| n[k].as_str().unwrap_or_default().to_string();
         list.push(ManifestNode {
-            name: text("name"), member: text("member"), kind: "validator".into(), power: 100, instance: text("instance"),
-            private_ip: text("ip"), volumes: fault::parse("volumes", n["volumes"].clone())?, ..ManifestNode::default()
+            name: text("name"),
+            member: text("member"),
+            kind: "validator".into(),
+            power: 100,
+            instance: text("instance"),
+            private_ip: text("ip"),
+            volumes: fault::parse("volumes", n["volumes"].clone())?,
+            ..ManifestNode::default()
         });
     }
     if let Some(prepared) = prepared.filter(|p| !p.is_null()) {

@@ -82,7 +82,9 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     for batch in &batches {
         let mut members: Vec<_> = found.iter().filter(|i| i.tag(ids::TAG_BATCH) == batch.batch && i.state != "terminated").collect();
         members.sort_by_key(|i| i.launch_index);
-        if let Some(dead) = found.iter().find(|i| i.tag(ids::TAG_BATCH) == batch.batch && matches!(i.state.as_str(), "shutting-down" | "terminated" | "stopped")) {
+        if let Some(dead) =
+            found.iter().find(|i| i.tag(ids::TAG_BATCH) == batch.batch && matches!(i.state.as_str(), "shutting-down" | "terminated" | "stopped"))
+        {
             let text = format!("{} of {} is {}: it died before it was ready", dead.id, batch.nodes.join(", "), dead.state);
             return Ok(json!({"status": "Failed", "reason": text}));
         }

@@ -64,11 +64,11 @@ fn phrase(state: &str) -> Option<&'static str> {
 pub fn progress(quiet: bool) -> impl FnMut(&str, &str, f64) {
     let mut last = "";
     move |_, state, seconds| {
-        if let (false, Some(text)) = (quiet, phrase(state)) {
-            if text != last {
-                println!("  {seconds:>7.1} s  {text}");
-                last = text;
-            }
+        if let (false, Some(text)) = (quiet, phrase(state))
+            && text != last
+        {
+            println!("  {seconds:>7.1} s  {text}");
+            last = text;
         }
     }
 }

@@ -35,7 +35,8 @@ pub async fn run(file: &Path, seed: u64, options: &Options) -> Result<u8, Fault>
         }
         let removal = session.remove(network, false, progress(options.json)).await?;
         ok &= removal.output["status"] == "removed";
-        summary["removal"] = json!({"status": removal.output["status"], "virtual_seconds": removal.seconds, "aws_calls": removal.calls, "transitions": removal.transitions});
+        summary["removal"] =
+            json!({"status": removal.output["status"], "virtual_seconds": removal.seconds, "aws_calls": removal.calls, "transitions": removal.transitions});
     } else if !options.json {
         println!("\nnot launched: {}: {}", launch.error.0, launch.error.1);
     }

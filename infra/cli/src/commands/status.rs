@@ -34,7 +34,13 @@ pub async fn run(home: &Path, network: &str, json: bool) -> Result<u8, Fault> {
     if json {
         println!("{}", session.summary(&status, network, None, &[]));
     } else {
-        println!("{network}: {status}, height {} -> {} in {} virtual seconds, revision {} of the manifest\n", before.height, found.height, WATCH.as_secs(), found.manifest.revision);
+        println!(
+            "{network}: {status}, height {} -> {} in {} virtual seconds, revision {} of the manifest\n",
+            before.height,
+            found.height,
+            WATCH.as_secs(),
+            found.manifest.revision
+        );
         if state == "launched" {
             println!("{}", report::table(&found.nodes));
             for node in found.nodes.iter().filter(|n| !n.signing) {

@@ -17,7 +17,14 @@ pub type DeployError = String;
 
 impl Cloud {
     /// Deploys a template as a stack and gives its outputs. A stack that exists already is left as it is.
-    pub fn deploy(&self, account: &str, region: &str, name: &str, text: &str, parameters: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, DeployError> {
+    pub fn deploy(
+        &self,
+        account: &str,
+        region: &str,
+        name: &str,
+        text: &str,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, String>, DeployError> {
         let id = format!("{account}/{region}/{name}");
         if let Some(found) = self.world().stacks.get(&id) {
             return Ok(found.outputs.clone());

@@ -41,7 +41,11 @@ pub(crate) fn create(cloud: &Cloud, scope: &Scope, kind: &str, logical: &str, p:
             Ok((name, attributes([("Arn", id)])))
         }
         "AWS::S3::Bucket" => {
-            let name = if p["BucketName"].is_string() { text(p, "BucketName") } else { format!("{}-{}-{}", scope.stack, logical, &hex::encode(world.bytes(6))).to_lowercase() };
+            let name = if p["BucketName"].is_string() {
+                text(p, "BucketName")
+            } else {
+                format!("{}-{}-{}", scope.stack, logical, &hex::encode(world.bytes(6))).to_lowercase()
+            };
             let bucket = world.buckets.entry(name.clone()).or_default();
             (bucket.account, bucket.region) = (account.into(), region.into());
             Ok((name.clone(), attributes([("Arn", format!("arn:{}:s3:::{name}", names::partition(region)))])))
@@ -155,7 +159,10 @@ fn function(world: &mut World, scope: &Scope, p: &Value) -> Result<Made, String>
     let environment = p["Environment"]["Variables"].as_object().into_iter().flatten();
     let environment = environment.map(|(k, v)| (k.clone(), v.as_str().map(String::from).unwrap_or_else(|| v.to_string()))).collect();
     let timeout_s = p["Timeout"].as_u64().unwrap_or(3);
-    world.functions.insert(arn.clone(), Function { arn: arn.clone(), handler: text(p, "Handler"), role: text(p, "Role"), timeout_s, environment, permissions: vec![], warm: false });
+    world.functions.insert(
+        arn.clone(),
+        Function { arn: arn.clone(), handler: text(p, "Handler"), role: text(p, "Role"), timeout_s, environment, permissions: vec![], warm: false },
+    );
     Ok((name, attributes([("Arn", arn)])))
 }
 

@@ -41,15 +41,20 @@ fn convert(value: serde_yaml_ng::Value) -> Result<Value, DeployError> {
 /// Every name that a value refers to.
 pub(crate) fn names_in(value: &Value) -> Vec<String> {
     match value {
-        Value::Object(members) => members.iter().flat_map(|(k, v)| match (k.as_str(), v) {
-            ("Ref", Value::String(s)) => vec![s.clone()],
-            ("Fn::GetAtt", Value::Array(a)) => a.first().and_then(Value::as_str).map(String::from).into_iter().collect(),
-            ("DependsOn", Value::String(s)) => vec![s.clone()],
-            ("DependsOn", Value::Array(a)) => a.iter().filter_map(|v| v.as_str().map(String::from)).collect(),
-            ("Fn::Sub", Value::String(s)) => in_sub(s),
-            ("Fn::Sub", Value::Array(a)) => a.first().and_then(Value::as_str).map(in_sub).unwrap_or_default().into_iter().chain(a.iter().skip(1).flat_map(names_in)).collect(),
-            (_, v) => names_in(v),
-        }).collect(),
+        Value::Object(members) => members
+            .iter()
+            .flat_map(|(k, v)| match (k.as_str(), v) {
+                ("Ref", Value::String(s)) => vec![s.clone()],
+                ("Fn::GetAtt", Value::Array(a)) => a.first().and_then(Value::as_str).map(String::from).into_iter().collect(),
+                ("DependsOn", Value::String(s)) => vec![s.clone()],
+                ("DependsOn", Value::Array(a)) => a.iter().filter_map(|v| v.as_str().map(String::from)).collect(),
+                ("Fn::Sub", Value::String(s)) => in_sub(s),
+                ("Fn::Sub", Value::Array(a)) => {
+                    a.first().and_then(Value::as_str).map(in_sub).unwrap_or_default().into_iter().chain(a.iter().skip(1).flat_map(names_in)).collect()
+                }
+                (_, v) => names_in(v),
+            })
+            .collect(),
         Value::Array(items) => items.iter().flat_map(names_in).collect(),
         _ => vec![],
     }
@@ -74,7 +79,9 @@ impl Scope {
     /// Parameters with their defaults, checked; pseudo parameters; conditions.
     pub fn new(account: &str, region: &str, stack: &str, template: &Value, given: &BTreeMap<String, String>) -> Result<Scope, DeployError> {
         let mut references: BTreeMap<String, Value> = BTreeMap::new();
-        for (name, value) in [("Region", region), ("AccountId", account), ("StackName", stack), ("Partition", names::partition(region)), ("URLSuffix", names::suffix(region))] {
+        for (name, value) in
+            [("Region", region), ("AccountId", account), ("StackName", stack), ("Partition", names::partition(region)), ("URLSuffix", names::suffix(region))]
+        {
             references.insert(format!("AWS::{name}"), json!(value));
         }
         references.insert("AWS::NoValue".into(), json!({"Ref": "AWS::NoValue"}));
@@ -99,7 +106,15 @@ impl Scope {
             };
             references.insert(name.clone(), value);
         }
-        let mut scope = Scope { account: account.into(), region: region.into(), stack: stack.into(), references, attributes: BTreeMap::new(), conditions: BTreeMap::new(), mappings: template["Mappings"].clone() };
+        let mut scope = Scope {
+            account: account.into(),
+            region: region.into(),
+            stack: stack.into(),
+            references,
+            attributes: BTreeMap::new(),
+            conditions: BTreeMap::new(),
+            mappings: template["Mappings"].clone(),
+        };
         for (name, condition) in template["Conditions"].as_object().into_iter().flatten() {
             let holds = scope.resolve(condition)?.as_bool().ok_or_else(|| format!("{stack}: condition {name} is not true or false"))?;
             scope.conditions.insert(name.clone(), holds);

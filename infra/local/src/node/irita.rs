@@ -115,7 +115,10 @@ fn keys_add(host: &SimHost, name: &str, args: &[&str], stdin: &str) -> Result<Ou
     };
     let lines: Vec<&str> = stdin.lines().collect();
     if lines.len() < 2 || lines[0].len() < 8 || lines[0] != lines[1] {
-        return Ok(Output { stderr: format!("EOF\nEOF\nEOF\n{}", error("too many failed passphrase attempts", "keys add <name> [flags]").stderr), ..error("", "") });
+        return Ok(Output {
+            stderr: format!("EOF\nEOF\nEOF\n{}", error("too many failed passphrase attempts", "keys add <name> [flags]").stderr),
+            ..error("", "")
+        });
     }
     let key = secret(host)?;
     let address_hex = address(&public(&key)).unwrap_or_default();
@@ -160,7 +163,10 @@ fn sign(host: &SimHost, file: &str, args: &[&str], stdin: &str) -> Result<Output
         return Ok(error(format!("{}: key not found", get("--from")), usage));
     };
     if stored["passphrase"].as_str() != stdin.lines().next() {
-        return Ok(Output { stderr: format!("incorrect passphrase\nincorrect passphrase\nincorrect passphrase\n{}", error("too many failed passphrase attempts", usage).stderr), ..error("", "") });
+        return Ok(Output {
+            stderr: format!("incorrect passphrase\nincorrect passphrase\nincorrect passphrase\n{}", error("too many failed passphrase attempts", usage).stderr),
+            ..error("", "")
+        });
     }
     let text = host.file(file).ok_or_else(|| Fault::new(Class::NotFound, format!("{file} is missing")))?;
     let mut tx: Value = serde_json::from_str(&text).map_err(|e| Fault::internal(e.to_string()))?;
@@ -196,10 +202,15 @@ pub(crate) fn start(host: &SimHost, home: &str) -> Result<(Process, Value), Faul
     };
     let commit_ms = commit_ms.ok_or_else(|| Fault::internal(format!("irita start: time: invalid duration \"{commit}\"")))?;
     let process = Process {
-        instance: host.instance.clone(), started_ms: 0, chain_id: genesis["chain_id"].as_str().unwrap_or_default().into(),
-        genesis_sha256: domain::ids::sha256_hex(genesis_text.as_bytes()), node_id: address(&public(&node)).unwrap_or_default().to_lowercase(),
+        instance: host.instance.clone(),
+        started_ms: 0,
+        chain_id: genesis["chain_id"].as_str().unwrap_or_default().into(),
+        genesis_sha256: domain::ids::sha256_hex(genesis_text.as_bytes()),
+        node_id: address(&public(&node)).unwrap_or_default().to_lowercase(),
         cons_address: address(&public(&consensus)).unwrap_or_default(),
-        peers: text("p2p", "persistent_peers").split(',').filter(|p| !p.is_empty()).map(String::from).collect(), commit_ms, height: 0,
+        peers: text("p2p", "persistent_peers").split(',').filter(|p| !p.is_empty()).map(String::from).collect(),
+        commit_ms,
+        height: 0,
     };
     Ok((process, genesis))
 }

@@ -9,7 +9,7 @@ use crate::{chain, names};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Zones that have none of a type, so that offers differ as in AWS. None by default.
+/// Calls of EC2.
 pub(crate) fn call(cloud: &Cloud, call: &Call) -> Reply {
     let now = cloud.now_ms();
     let mut world = cloud.world();
@@ -95,11 +95,28 @@ fn run_instances(cloud: &Cloud, world: &mut World, call: &Call, now: u64) -> Rep
             world.volumes.insert(volume.id.clone(), volume);
         }
         let instance = Instance {
-            id: id.clone(), account: account.clone(), region: call.region.clone(), subnet: subnet.id.clone(),
-            zone: text(&subnet.properties, "AvailabilityZone").into(), kind: text(p, "InstanceType").into(), ip, groups: groups.clone(),
-            role: role.clone(), ami: text(data, "ImageId").into(), launch_index, reservation: reservation.clone(),
-            token: text(p, "ClientToken").into(), tags: requested(p, "instance"), devices, mounts: BTreeMap::new(), launched_ms: now,
-            visible_ms, running_ms, online_ms, ending_ms: 0, ended_ms: 0,
+            id: id.clone(),
+            account: account.clone(),
+            region: call.region.clone(),
+            subnet: subnet.id.clone(),
+            zone: text(&subnet.properties, "AvailabilityZone").into(),
+            kind: text(p, "InstanceType").into(),
+            ip,
+            groups: groups.clone(),
+            role: role.clone(),
+            ami: text(data, "ImageId").into(),
+            launch_index,
+            reservation: reservation.clone(),
+            token: text(p, "ClientToken").into(),
+            tags: requested(p, "instance"),
+            devices,
+            mounts: BTreeMap::new(),
+            launched_ms: now,
+            visible_ms,
+            running_ms,
+            online_ms,
+            ending_ms: 0,
+            ended_ms: 0,
         };
         world.instances.insert(id.clone(), instance);
         ids.push(id);
@@ -118,15 +135,23 @@ fn make_volume(world: &mut World, call: &Call, subnet: &Value, mapping: &Value, 
         return Err(ApiError::new("InvalidKmsKey.NotFound", 400, format!("the key {key} does not exist")));
     }
     Ok(Volume {
-        id: world.id("vol"), account: call.principal.account.clone(), region: call.region.clone(),
-        zone: text(subnet, "AvailabilityZone").into(), gb: text(ebs, "VolumeSize").parse().unwrap_or(8), key: key.into(),
-        tags: requested(&call.params, "volume"), attached_to: instance.into(), device: text(mapping, "DeviceName").into(),
-        dies: text(ebs, "DeleteOnTermination") == "true", label: String::new(), files: BTreeMap::new(),
+        id: world.id("vol"),
+        account: call.principal.account.clone(),
+        region: call.region.clone(),
+        zone: text(subnet, "AvailabilityZone").into(),
+        gb: text(ebs, "VolumeSize").parse().unwrap_or(8),
+        key: key.into(),
+        tags: requested(&call.params, "volume"),
+        attached_to: instance.into(),
+        device: text(mapping, "DeviceName").into(),
+        dies: text(ebs, "DeleteOnTermination") == "true",
+        label: String::new(),
+        files: BTreeMap::new(),
     })
 }
 
 /// RunInstances is authorised on everything it touches, on the tags it sets, on the role it passes and on the keys it uses.
-#[allow(clippy::too_many_arguments)]
+#[allow(clippy::too_many_arguments, reason = "RunInstances is decided on everything that it touches")]
 fn authorize_run(cloud: &Cloud, world: &World, call: &Call, subnet: &str, template: &str, image: &str, groups: &[String], role: &str) -> Result<(), ApiError> {
     let (who, account) = (&call.principal, call.principal.account.as_str());
     let arn = |kind: &str, id: &str, owner: &str| names::arn("ec2", &call.region, owner, &format!("{kind}/{id}"));

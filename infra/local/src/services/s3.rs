@@ -39,9 +39,7 @@ pub(crate) fn call(cloud: &Cloud, call: &Call) -> Reply {
             allow(cloud, &world, &call.principal, "s3:ListBucket", bucket, &bucket_arn(&world, bucket)?, &keys)?;
             let found: Vec<(&String, &Object)> = world.buckets[bucket].objects.iter().filter(|(k, _)| k.starts_with(prefix)).collect();
             let (page, next) = names::page(&found, &json!({"NextToken": p.get("ContinuationToken")}), 1000)?;
-            let item = |(k, o): &(&String, &Object)| {
-                json!({"Key": k, "LastModified": names::time(o.written_ms), "ETag": o.etag, "Size": o.text.len(), "StorageClass": "STANDARD"})
-            };
+            let item = |(k, o): &(&String, &Object)| json!({"Key": k, "LastModified": names::time(o.written_ms), "ETag": o.etag, "Size": o.text.len(), "StorageClass": "STANDARD"});
             let contents: Vec<Value> = page.iter().map(item).collect();
             Ok(json!({"Prefix": prefix, "KeyCount": contents.len(), "MaxKeys": 1000, "IsTruncated": !next.is_null(),
                 "NextContinuationToken": next, "Contents": contents}))

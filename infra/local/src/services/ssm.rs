@@ -57,8 +57,16 @@ fn send_command(cloud: &Cloud, call: &Call) -> Reply {
     let visible_ms = now + world.between(LAG.0, LAG.1);
     let pending = Invocation { status: "Pending".into(), output: String::new(), code: -1 };
     let command = Command {
-        id: id.clone(), account, region, document: name, comment: text(p, "Comment").into(), parameters: p["Parameters"].clone(), sent_ms: now,
-        visible_ms, timeout_s: p["TimeoutSeconds"].as_u64().unwrap_or(3600), invocations: instances.iter().map(|i| (i.clone(), pending.clone())).collect(),
+        id: id.clone(),
+        account,
+        region,
+        document: name,
+        comment: text(p, "Comment").into(),
+        parameters: p["Parameters"].clone(),
+        sent_ms: now,
+        visible_ms,
+        timeout_s: p["TimeoutSeconds"].as_u64().unwrap_or(3600),
+        invocations: instances.iter().map(|i| (i.clone(), pending.clone())).collect(),
     };
     let shown = describe(&command);
     world.commands.insert(id.clone(), command);
@@ -223,10 +231,10 @@ fn deliver(cloud: &Cloud, command: &str, instance: &str) {
             if !is_online(&world, &instance, now) {
                 return;
             }
-            if let Some(i) = world.commands.get_mut(&command).and_then(|c| c.invocations.get_mut(&instance)) {
-                if !ended(&i.status) {
-                    *i = Invocation { status: status.into(), output: output.chars().take(24_000).collect(), code };
-                }
+            if let Some(i) = world.commands.get_mut(&command).and_then(|c| c.invocations.get_mut(&instance))
+                && !ended(&i.status)
+            {
+                *i = Invocation { status: status.into(), output: output.chars().take(24_000).collect(), code };
             }
         }
         cloud.changed();

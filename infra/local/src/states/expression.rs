@@ -20,7 +20,9 @@ pub(crate) fn evaluate(value: &Value, states: &Value, variables: &Map<String, Va
             None => Ok(value.clone()),
         },
         Value::Array(items) => items.iter().map(|v| evaluate(v, states, variables)).collect(),
-        Value::Object(members) => members.iter().map(|(k, v)| Ok((k.clone(), evaluate(v, states, variables)?))).collect::<Result<Map<_, _>, _>>().map(Value::Object),
+        Value::Object(members) => {
+            members.iter().map(|(k, v)| Ok((k.clone(), evaluate(v, states, variables)?))).collect::<Result<Map<_, _>, _>>().map(Value::Object)
+        }
         other => Ok(other.clone()),
     }
 }

@@ -67,10 +67,10 @@ impl Scope {
     }
 
     fn assign(&self, state: &Value, states: &Value) -> Result<(), Failure> {
-        if let Some(template) = state.get("Assign") {
-            if let Value::Object(new) = self.give(template, states)? {
-                self.variables.lock().unwrap_or_else(|p| p.into_inner()).extend(new);
-            }
+        if let Some(template) = state.get("Assign")
+            && let Value::Object(new) = self.give(template, states)?
+        {
+            self.variables.lock().unwrap_or_else(|p| p.into_inner()).extend(new);
         }
         Ok(())
     }
@@ -244,7 +244,8 @@ async fn child(scope: &Scope, arguments: Value) -> Result<Value, Failure> {
     let who = crate::wire::role_principal(&scope.role);
     let allowed = scope.cloud.authorize(&scope.cloud.world(), &who, "states:StartExecution", &machine, &who.account, None, &Default::default());
     allowed.map_err(|e| ("StepFunctions.AccessDeniedException".to_string(), e.message))?;
-    let arn = scope.cloud.start(&machine, &text(&arguments, "Name"), arguments["Input"].clone()).map_err(|e| (format!("StepFunctions.{}", e.code), e.message))?;
+    let arn =
+        scope.cloud.start(&machine, &text(&arguments, "Name"), arguments["Input"].clone()).map_err(|e| (format!("StepFunctions.{}", e.code), e.message))?;
     let e = scope.cloud.ended(&arn).await;
     if e.status == "SUCCEEDED" {
         return Ok(json!({"ExecutionArn": e.arn, "Name": e.name, "Status": e.status, "Output": e.output}));
@@ -272,8 +273,15 @@ async fn map(scope: &Scope, state: &Value, states: &Value) -> Result<Value, Fail
                 Some(selector) => scope.give(selector, &selected_states)?,
                 None => item,
             };
-            let inner = Scope { cloud: scope.cloud.clone(), role: scope.role.clone(), arn: scope.arn.clone(), name: scope.name.clone(), context,
-                variables: Mutex::new(scope.variables()), inner: true };
+            let inner = Scope {
+                cloud: scope.cloud.clone(),
+                role: scope.role.clone(),
+                arn: scope.arn.clone(),
+                name: scope.name.clone(),
+                context,
+                variables: Mutex::new(scope.variables()),
+                inner: true,
+            };
             let definition = state["ItemProcessor"].clone();
             running.spawn(async move { (index, interpret(&inner, &definition, input).await) });
         }

@@ -30,7 +30,15 @@ impl Cloud {
                 }
                 return Err(ApiError::new("ExecutionAlreadyExists", 400, format!("Execution Already Exists: '{arn}'")));
             }
-            let execution = Execution { arn: arn.clone(), machine: machine.into(), name: name.into(), input: input.clone(), status: "RUNNING".into(), start_ms: now, ..Execution::default() };
+            let execution = Execution {
+                arn: arn.clone(),
+                machine: machine.into(),
+                name: name.into(),
+                input: input.clone(),
+                status: "RUNNING".into(),
+                start_ms: now,
+                ..Execution::default()
+            };
             world.executions.insert(arn.clone(), execution);
         }
         self.changed();
@@ -64,7 +72,13 @@ impl Cloud {
         let running = self.world().executions.get(arn).is_some_and(|e| e.status == "RUNNING");
         if running {
             // A child ends with its parent.
-            let children: Vec<String> = self.world().executions.values().filter(|e| e.status == "RUNNING" && e.input[super::interpreter::STARTED_BY] == json!(arn)).map(|e| e.arn.clone()).collect();
+            let children: Vec<String> = self
+                .world()
+                .executions
+                .values()
+                .filter(|e| e.status == "RUNNING" && e.input[super::interpreter::STARTED_BY] == json!(arn))
+                .map(|e| e.arn.clone())
+                .collect();
             children.iter().for_each(|c| self.stop(c, status, error, cause));
             self.end(arn, status, Value::Null, error, cause);
         }

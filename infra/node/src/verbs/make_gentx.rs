@@ -26,19 +26,53 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     let operator = job.text(&identity("operator"))?;
     let memo = format!("{}@{}:26656", job.text(&identity("node-id"))?, job.node.ip);
     let power: u32 = job.param("power")?;
-    let (power, unsigned, signed, certificate_file) =
-        (power.to_string(), identity("gentx-unsigned.json"), identity("gentx.json"), identity("certificate.pem"));
+    let (power, unsigned, signed, certificate_file) = (power.to_string(), identity("gentx-unsigned.json"), identity("gentx.json"), identity("certificate.pem"));
     let make = [
-        "tx", "node", "create-validator", "--generate-only", "--offline", "--from", &operator, "--name", name, "--cert", &certificate_file,
-        "--power", &power, "--chain-id", &chain_id, "--note", &memo, "-a", "0", "-s", "0",
+        "tx",
+        "node",
+        "create-validator",
+        "--generate-only",
+        "--offline",
+        "--from",
+        &operator,
+        "--name",
+        name,
+        "--cert",
+        &certificate_file,
+        "--power",
+        &power,
+        "--chain-id",
+        &chain_id,
+        "--note",
+        &memo,
+        "-a",
+        "0",
+        "-s",
+        "0",
     ];
     let out = host.irita(&image, layout::HOME, &make, "").await?;
     answers::done("create-validator", &out)?;
     host.write(&unsigned, out.stdout.as_bytes(), 0o644)?;
     let keyring = identity("keyring");
     let sign = [
-        "tx", "sign", &unsigned, "--offline", "-a", "0", "-s", "0", "--chain-id", &chain_id, "--from", OPERATOR, "--keyring-backend", "file",
-        "--keyring-dir", &keyring, "--output-document", &signed,
+        "tx",
+        "sign",
+        &unsigned,
+        "--offline",
+        "-a",
+        "0",
+        "-s",
+        "0",
+        "--chain-id",
+        &chain_id,
+        "--from",
+        OPERATOR,
+        "--keyring-backend",
+        "file",
+        "--keyring-dir",
+        &keyring,
+        "--output-document",
+        &signed,
     ];
     let out = host.irita(&image, layout::HOME, &sign, &format!("{}\n", job.text(&identity("passphrase"))?)).await?;
     answers::done("sign", &out)?;

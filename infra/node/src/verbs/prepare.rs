@@ -15,7 +15,8 @@ pub(crate) const OPERATOR: &str = "operator";
 /// is blank and the order says that it is ours.
 pub(crate) async fn mount_volumes<H: Host>(job: &Job<'_, H>) -> Result<(), Fault> {
     let volumes: BTreeMap<String, Vec<String>> = job.param("volumes")?;
-    let ours = volumes.get(&job.node.name).ok_or_else(|| Fault::field("volumes", format!("nothing for {}", job.node.name), "{\"node0\":[\"vol-…\",\"vol-…\"]}"))?;
+    let ours =
+        volumes.get(&job.node.name).ok_or_else(|| Fault::field("volumes", format!("nothing for {}", job.node.name), "{\"node0\":[\"vol-…\",\"vol-…\"]}"))?;
     let roles = [("data", Some(layout::DATA)), ("identity", Some(layout::IDENTITY)), ("authority", None)];
     for ((role, mount), volume) in roles.iter().zip(ours) {
         let disk = find_disk(job.host, volume).await?;

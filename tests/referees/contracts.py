@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Contracts between the machines, the templates and the functions, read from the shipped files.
+
+Every Task has TimeoutSeconds, Retry and Catch with States.ALL last; Retry has full jitter and a longest delay; error names are
+the fault enumeration's; expressions use the subset; loops are bounded; each function has a role, a policy, a caller.
+"""
+import json
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CLASSES = set(re.findall(r"^    ([A-Z][A-Za-z]+),$", (ROOT / "functions/domain/src/fault.rs").read_text().split("pub enum Class")[1].split("\n}")[0], re.M))
+LAMBDA = {"Lambda.ClientExecutionTimeoutException", "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException",
+          "Lambda.TooManyRequestsException", "Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError"}
+BANNED = re.compile(r"\$(eval|now|millis|random|uuid|hash|partition|range)\b|\?\?|\?:|\?")
+ENDS = {"Succeed", "Fail"}
+
+
+def expressions(value):
+    if isinstance(value, dict):
+        for inner in value.values():
+            yield from expressions(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from expressions(inner)
+    elif isinstance(value, str) and value.startswith("{%"):
+        yield value
+
+
+def next_of(state):
+    names = [state.get("Next"), state.get("Default")] + [c["Next"] for c in state.get("Choices", [])] + [c["Next"] for c in state.get("Catch", [])]
+    return [n for n in names if n]
+
+
+def lint(name, states, faults):
+    for path, state in states.items():
+        where, kind = f"{name}.{path}", state["Type"]
+        if kind in ("Task", "Map"):
+            catch = state.get("Catch", [])
+            if not catch or catch[-1]["ErrorEquals"] != ["States.ALL"]:
+                faults.append(f"{where}: the last Catch is not States.ALL")
+        if kind == "Task":
+            if "TimeoutSeconds" not in state:
+                faults.append(f"{where}: no TimeoutSeconds")
+            named = {e for r in state.get("Retry", []) for e in r["ErrorEquals"]}
+            if state["Resource"].endswith("lambda:invoke"):
+                for missing in sorted((LAMBDA | {"Fault.Throttled", "Fault.Transient", "Fault.Busy"}) - named):
+                    faults.append(f"{where}: no Retry for {missing}")
+            for retry in state.get("Retry", []):
+                if retry.get("JitterStrategy") != "FULL" or "MaxDelaySeconds" not in retry:
+                    faults.append(f"{where}: a Retry without full jitter or longest delay")
+        for error in re.findall(r"Fault\.(\w+)", json.dumps(state)):
+            if error not in CLASSES:
+                faults.append(f"{where}: Fault.{error} is not in the enumeration")
+        for expression in expressions(state):
+            if BANNED.search(expression):
+                faults.append(f"{where}: {expression} is outside the subset")
+        for target in next_of(state):
+            if target not in states:
+                faults.append(f"{where}: there is no state {target}")
+        if "ItemProcessor" in state:
+            lint(f"{where}", state["ItemProcessor"]["States"], faults)
+    # A circle must pass a Choice that counts: otherwise it never ends.
+    for start in states:
+        seen, queue = set(), [start]
+        while queue:
+            at = queue.pop()
+            for target in next_of(states[at]):
+                if target == start:
+                    circle = seen | {start}
+                    counted = any(re.search(r"\$(tries|turn) <", json.dumps(states[s])) for s in circle if states[s]["Type"] == "Choice")
+                    if not counted:
+                        faults.append(f"{name}.{start}: a loop without a bound")
+                if target in states and target not in seen:
+                    seen.add(target)
+                    queue.append(target)
+
+
+def check():
+    faults = []
+    hub, member = (ROOT / "infra/aws/hub.yaml").read_text(), (ROOT / "infra/aws/member.yaml").read_text()
+    handlers = set(re.findall(r'^    "([a-z-]+)" =>', (ROOT / "functions/handlers/src/lib.rs").read_text(), re.M))
+    asked, invoked = set(), set()
+    for file in sorted((ROOT / "statemachines").glob("*.asl.json")):
+        text = file.read_text()
+        machine = json.loads(text)
+        name = file.name.removesuffix(".asl.json")
+        if machine.get("QueryLanguage") != "JSONata" or "TimeoutSeconds" not in machine:
+            faults.append(f"{name}: no JSONata or no time-out of the whole")
+        lint(name, machine["States"], faults)
+        asked |= set(re.findall(r'"function": "([a-z-]+)"', text))
+        for substitution in set(re.findall(r"\$\{(\w+)\}", text)):
+            resource = hub.split(f"StateMachineName: !Sub '${{Prefix}}-{name}'")[1].split("\n  ")[0:40]
+            if not any(re.match(rf"\s+{substitution}: ", line) for line in "\n  ".join(resource).splitlines()):
+                faults.append(f"{name}: nothing is substituted for {substitution}")
+            invoked.add(re.sub(r"(?<!^)([A-Z])", r"-\1", substitution).lower())
+    for function in sorted(handlers):
+        place = hub if f"Handler: {function}\n" in hub else member
+        if f"Handler: {function}\n" not in place:
+            faults.append(f"{function}: no resource in a template")
+        if function not in asked | invoked:
+            faults.append(f"{function}: nobody calls it")
+    for function in sorted(set(re.findall(r"Handler: ([a-z-]+)\n", hub + member)) - handlers):
+        faults.append(f"{function}: a template names it and no code has it")
+    for file in ROOT.glob("infra/aws/*.yaml"):
+        for n, line in enumerate(file.read_text().splitlines(), 1):
+            if "arn:aws:" in line or "amazonaws.com" in line.replace("com.amazonaws.", ""):
+                faults.append(f"{file.name}:{n}: a literal partition")
+    return faults, len(handlers)
+
+
+def main():
+    # The lint itself must catch: a Task without time-out, a loop without bound, an unknown error, a banned function.
+    bad = {"A": {"Type": "Task", "Resource": "x:lambda:invoke", "Catch": [{"ErrorEquals": ["Fault.Gone"], "Next": "A"}], "Assign": {"n": "{% $now() %}"}, "Next": "A"}}
+    caught = []
+    lint("defective", bad, caught)
+    for words in ("no TimeoutSeconds", "without a bound", "Fault.Gone", "outside the subset", "not States.ALL", "no Retry for"):
+        if not any(words in c for c in caught):
+            print(f"the lint does not catch: {words}")
+            return 1
+    faults, count = check()
+    print("\n".join(faults))
+    print(f"{count} functions and their machines, {len(faults)} failed")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
