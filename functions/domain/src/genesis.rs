@@ -136,7 +136,7 @@ pub fn check(genesis: &Value, own_base: &Value, own_gentx: &Value, spec: &Spec<'
     let gentxs = genesis.pointer("/app_state/genutil/gen_txs").and_then(Value::as_array);
     let gentxs = gentxs.ok_or_else(|| refuse("/app_state/genutil/gen_txs", "is missing"))?;
     let own = own_gentx.to_string();
-    if !gentxs.iter().any(|g| *g == own) {
+    if !gentxs.iter().map(Value::to_string).any(|g| g == own) {
         return Err(refuse("/app_state/genutil/gen_txs", "this node's own gentx is not in it as it was signed"));
     }
     let rebuilt = assemble(own_base, spec, gentxs)?;
