@@ -9,6 +9,8 @@ import pathlib
 import re
 import sys
 
+import jsonschema
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CLASSES = set(re.findall(r"^    ([A-Z][A-Za-z]+),$", (ROOT / "functions/domain/src/fault.rs").read_text().split("pub enum Class")[1].split("\n}")[0], re.M))
 LAMBDA = {"Lambda.ClientExecutionTimeoutException", "Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException",
@@ -110,6 +112,22 @@ def check():
     return faults, len(handlers)
 
 
+def events(faults):
+    """Good events match their schema. A bad one (its name says so) may break only a rule that a schema cannot say."""
+    validator = jsonschema.Draft202012Validator(json.loads((ROOT / "events/schema/launch-request.schema.json").read_text()))
+    found = sorted((ROOT / "events/console").glob("launch-*.json"))
+    for file in found:
+        errors = [e.message for e in validator.iter_errors(json.loads(file.read_text()))]
+        if errors and "-bad-" not in file.name:
+            faults.append(f"{file.name}: {errors[0]}")
+    if not any(list(validator.iter_errors(json.loads(f.read_text()))) for f in found if "-bad-" in f.name):
+        faults.append("events: the schema refuses no bad event")
+    # The schema and the code speak of the same fields.
+    code = (ROOT / "functions/domain/src/request.rs").read_text().split("pub struct Request {")[1].split("\n}")[0]
+    if set(re.findall(r"pub (\w+):", code)) != set(validator.schema["properties"]):
+        faults.append("events: the schema's fields are not those of domain::request::Request")
+
+
 def main():
     # The lint itself must catch: a Task without time-out, a loop without bound, an unknown error, a banned function.
     bad = {"A": {"Type": "Task", "Resource": "x:lambda:invoke", "Catch": [{"ErrorEquals": ["Fault.Gone"], "Next": "A"}], "Assign": {"n": "{% $now() %}"}, "Next": "A"}}
@@ -120,6 +138,7 @@ def main():
             print(f"the lint does not catch: {words}")
             return 1
     faults, count = check()
+    events(faults)
     print("\n".join(faults))
     print(f"{count} functions and their machines, {len(faults)} failed")
     return 1 if faults else 0

@@ -11,8 +11,9 @@ pub const HUB: &str = include_str!("../../aws/hub.yaml");
 /// A member.
 pub const MEMBER: &str = include_str!("../../aws/member.yaml");
 /// State machines, as shipped, by name.
-pub const MACHINES: [(&str, &str); 5] = [
+pub const MACHINES: [(&str, &str); 6] = [
     ("launch-network", include_str!("../../../statemachines/launch-network.asl.json")),
+    ("hold-ceremony", include_str!("../../../statemachines/hold-ceremony.asl.json")),
     ("run-node-command", include_str!("../../../statemachines/run-node-command.asl.json")),
     ("remove-resources", include_str!("../../../statemachines/remove-resources.asl.json")),
     ("remove-network", include_str!("../../../statemachines/remove-network.asl.json")),

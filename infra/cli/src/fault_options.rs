@@ -1,15 +1,16 @@
 //! `--fault`: faults on purpose, laid into the local cloud.
 
 use domain::Fault;
-use local_cloud::{Cloud, Spec};
+use local_cloud::{Cloud, Faults, Spec};
 
 /// Reads every `--fault` before anything is done.
 pub fn parse(options: &[String]) -> Result<Vec<Spec>, Fault> {
     options.iter().map(|o| Spec::parse(o)).collect()
 }
 
-/// Lays them in.
+/// Lays them in. Calls are counted from here on.
 pub fn apply(cloud: &Cloud, specs: &[Spec]) {
+    *cloud.faults() = Faults::default();
     for spec in specs {
         match spec {
             Spec::Call(action, nth, injected) => cloud.faults().plan(action, *nth, injected.clone()),

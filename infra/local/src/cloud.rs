@@ -127,6 +127,8 @@ pub(crate) struct Inner {
     pub exchanges: Mutex<Option<Vec<Exchange>>>,
     pub watchers: Mutex<Vec<tokio::sync::mpsc::UnboundedSender<(String, String)>>>,
     pub kills: Mutex<BTreeMap<String, Arc<Notify>>>,
+    /// The lock file of each node.
+    pub node_locks: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// A defect on purpose in what callers send.
     pub tamper: Mutex<Option<Tamper>>,
     /// What roles were refused: `(role, action, resource)`.
@@ -154,6 +156,7 @@ impl Cloud {
             kills: Mutex::default(),
             refusals: Mutex::default(),
             tamper: Mutex::default(),
+            node_locks: Mutex::default(),
         };
         let cloud = Cloud(Arc::new(inner));
         crate::services::ssm::resume(&cloud);

@@ -41,6 +41,10 @@ pub struct Instance {
 
 /// Everything nodectl may do to its machine. Time passes only in the `async` ones.
 pub trait Host: Send + Sync {
+    /// Held while an order is carried out; let go when it is dropped, also by the death of the process.
+    type Lock: Send;
+    /// Waits until no other nodectl works on this machine.
+    fn lock(&self) -> impl Future<Output = Result<Self::Lock, Fault>> + Send;
     /// Who am I, from the metadata service.
     fn instance(&self) -> impl Future<Output = Result<Instance, Fault>> + Send;
     /// A file's bytes; `None` if there is no such file.

@@ -14,6 +14,9 @@ const SERVICE: &str = "consortium-irita";
 /// Folder under which containers see the same paths as the host.
 const ROOT: &str = "/var/lib/consortium";
 
+/// One nodectl at a time.
+const LOCK: &str = "/run/nodectl.lock";
+
 /// This computer.
 #[derive(Debug, Default)]
 pub struct Machine;
@@ -54,6 +57,14 @@ fn must(program: &str, args: &[&str]) -> Result<String, Fault> {
 }
 
 impl Host for Machine {
+    type Lock = std::fs::File;
+
+    async fn lock(&self) -> Result<std::fs::File, Fault> {
+        let file = std::fs::File::create(LOCK).map_err(|e| io(LOCK, e))?;
+        file.lock().map_err(|e| io(LOCK, e))?;
+        Ok(file)
+    }
+
     async fn instance(&self) -> Result<Instance, Fault> {
         let token = must("curl", &["-sf", "-X", "PUT", "-H", "X-aws-ec2-metadata-token-ttl-seconds: 60", "http://169.254.169.254/latest/api/token"])?;
         let header = format!("X-aws-ec2-metadata-token: {}", token.trim());

@@ -72,11 +72,8 @@ fn a_removed_undo_is_caught_by_the_leftovers() {
     machine["States"]["UndoResources"] = json!({"Type": "Pass", "Assign": {"removal": {"fault": null}}, "Output": {}, "Next": "AreResourcesRemoved"});
     let text = machine.to_string().replace("\"${RemoveResources}\"", "\"\"");
     artefacts.machines.insert("launch-network".into(), text);
-    artefacts.hub = artefacts.hub.replacen(
-        "        RunNodeCommand: !Ref RunNodeCommandMachine\n        RemoveResources: !Ref RemoveResourcesMachine\n",
-        "        RunNodeCommand: !Ref RunNodeCommandMachine\n",
-        1,
-    );
+    let (with, without) = ("HoldCeremonyMachine\n        RemoveResources: !Ref RemoveResourcesMachine\n", "HoldCeremonyMachine\n");
+    artefacts.hub = artefacts.hub.replacen(with, without, 1);
     let (world, _) = caught(&artefacts, &["node3:pull=fail"], None);
     assert!(matches!(&world, World::Wrong(w) if w.starts_with("left: i-")), "{world:?}");
 }

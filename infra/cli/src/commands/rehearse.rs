@@ -15,8 +15,9 @@ pub async fn run(file: &Path, seed: u64, options: &Options) -> Result<u8, Fault>
     let faults = fault_options::parse(&options.faults)?;
     let session = Session::open(None, seed, None, &request.region).await?;
     let network = request.network.as_str();
+    let plan = session.plan(&request).await?;
     if !options.json {
-        println!("{}", plan_text::plan(&session.plan(&request).await?));
+        println!("{}", plan_text::plan(&plan));
     }
     fault_options::apply(&session.cloud, &faults);
     let launch = session.launch(&value, network, progress(options.json)).await?;

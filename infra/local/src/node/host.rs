@@ -49,6 +49,13 @@ impl SimHost {
 }
 
 impl Host for SimHost {
+    type Lock = tokio::sync::OwnedMutexGuard<()>;
+
+    async fn lock(&self) -> Result<Self::Lock, Fault> {
+        let lock = self.cloud.0.node_locks.lock().unwrap_or_else(|p| p.into_inner()).entry(self.instance.clone()).or_default().clone();
+        Ok(lock.lock_owned().await)
+    }
+
     async fn instance(&self) -> Result<Instance, Fault> {
         let world = self.cloud.world();
         let i = world.instances.get(&self.instance).ok_or_else(|| Fault::internal("this machine is gone"))?;

@@ -70,6 +70,8 @@ pub async fn run<H: Host>(host: &H, order: &str) -> NodeAnswer {
 async fn attempt<H: Host>(host: &H, order: &str) -> Result<NodeAnswer, (String, Fault)> {
     let unnamed = |f| (String::new(), f);
     let order = NodeOrder::decode(order).map_err(unnamed)?;
+    // The same command may be delivered twice, and a person may type beside a machine.
+    let _held = host.lock().await.map_err(unnamed)?;
     let me = host.instance().await.map_err(unnamed)?;
     let node = order.nodes.iter().find(|n| n.instance == me.id).cloned();
     let node = node.ok_or_else(|| unnamed(Fault::new(Class::InvalidInput, format!("`nodes`: {} is not among them", me.id))))?;
