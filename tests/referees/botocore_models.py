@@ -366,7 +366,10 @@ def main():
     actions = sorted({f"{m['service']}:{m['action']}" for m in messages})
     print(f"{len(messages)} messages of {len(actions)} operations held against botocore's models: {', '.join(actions)}")
     print(f"{len(messages) - len(set(faults))} passed, {len(set(faults))} failed")
-    return 1 if faults or len(messages) < 100 else 0
+    missing = sorted(set(READ) - {"DescribeExecution"} - {m["action"] for m in messages})
+    if missing:
+        print(f"not seen in the recorded runs: {', '.join(missing)}")
+    return 1 if faults or missing or len(messages) < 100 else 0
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 use consortium::artefacts::Artefacts;
 use consortium::report;
-use consortium::session::{Outcome, Session};
+use consortium::session::{Outcome, Place, Session};
 use domain::ids;
 use local_cloud::Spec;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ pub fn virtually<T>(work: impl Future<Output = T>) -> T {
 
 /// A world with the shipped stack, or with a defective one.
 pub async fn session(seed: u64, artefacts: &Artefacts) -> Session {
-    Session::with(None, seed, None, "us-east-1", artefacts).await.expect("the stack deploys")
+    Session::with(None, seed, None, &Place::default(), artefacts).await.expect("the stack deploys")
 }
 
 /// Launches with faults, each as `--fault` has it.

@@ -5,7 +5,7 @@ use proof::{launch, request, session, virtually};
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Writes every message of two launches (one with capacity refused) and a removal, one JSON object a line.
+/// Writes every message of three launches (as asked; refused and undone; stopped and settled) and a removal, one JSON object a line.
 fn exchanges(file: &str) -> std::io::Result<usize> {
     let all = virtually(async {
         let mut all = vec![];
@@ -18,6 +18,20 @@ fn exchanges(file: &str) -> std::io::Result<usize> {
             }
             all.extend(s.cloud.exchanges());
         }
+        let s = session(1, &Artefacts::default()).await;
+        s.cloud.record();
+        let (cloud, asked) = (s.cloud.clone(), request(4));
+        let stopped = s.launch(&asked, "testnet", |execution, state, _| {
+            // While nodes are at work, so that settling has a command to cancel.
+            if state == "WaitForCommand" && execution.ends_with("-prep") {
+                let arn = cloud.world().executions.values().find(|e| execution.starts_with(&e.name) && e.name != execution).map(|e| e.arn.clone());
+                arn.iter().for_each(|arn| cloud.stop(arn, "ABORTED", "Stopped", "a person stopped it"));
+            }
+        });
+        if stopped.await.is_err() {
+            return Err(std::io::Error::other("the launch to be stopped did not start"));
+        }
+        all.extend(s.cloud.exchanges());
         Ok(all)
     })?;
     let mut out = std::io::BufWriter::new(std::fs::File::create(file)?);

@@ -53,6 +53,8 @@ pub struct Volume {
     pub id: String,
     /// `in-use`, `available`, ...
     pub state: String,
+    /// Key that it is encrypted with, as an ARN.
+    pub key: String,
     /// Tags.
     pub tags: Vec<(String, String)>,
 }
@@ -140,7 +142,16 @@ impl Clients {
 
     /// Instances of a network, or of one execution of it, in any state that EC2 still lists.
     pub async fn instances(&self, network: &str, execution: Option<&str>) -> Result<Vec<Instance>, Fault> {
-        let mut pages = self.ec2.describe_instances().set_filters(Some(to_filters(scope(network, execution)))).into_paginator().send();
+        self.instances_with(scope(network, execution)).await
+    }
+
+    /// Instances of a member, in all networks.
+    pub async fn instances_of(&self, member: &str) -> Result<Vec<Instance>, Fault> {
+        self.instances_with(vec![(format!("tag:{}", ids::TAG_MEMBER), vec![member.to_string()])]).await
+    }
+
+    async fn instances_with(&self, filters: Filters) -> Result<Vec<Instance>, Fault> {
+        let mut pages = self.ec2.describe_instances().set_filters(Some(to_filters(filters))).into_paginator().send();
         let mut found = vec![];
         while let Some(page) = pages.next().await {
             let page = page.map_err(|e| fault("ec2", "DescribeInstances", e))?;
@@ -169,6 +180,7 @@ impl Clients {
             found.extend(page.volumes().iter().map(|v| Volume {
                 id: v.volume_id().unwrap_or_default().into(),
                 state: v.state().map(|s| s.as_str().to_string()).unwrap_or_default(),
+                key: v.kms_key_id().unwrap_or_default().into(),
                 tags: tags_of(v.tags()),
             }));
         }

@@ -28,9 +28,17 @@ pub fn client_token(parts: &[&str]) -> String {
     sha256_hex(parts.join("\u{1f}").as_bytes())
 }
 
-/// The id of one command of an execution; it is the command's Comment (100 characters at most) and its journal key.
-pub fn op(execution: &str, phase: &str) -> String {
-    format!("{execution}:{phase}")
+/// The id of one command: its Comment (100 characters at most) and its journal key. It begins with [`op_scope`].
+pub fn op(network: &str, execution: &str, phase: &str) -> String {
+    format!("{}{phase}", op_scope(network, Some(execution)))
+}
+
+/// What the ops of a network, or of one execution of it, begin with. No network's begins with another's.
+pub fn op_scope(network: &str, execution: Option<&str>) -> String {
+    match execution {
+        Some(execution) => format!("{network}/{}:", &sha256_hex(execution.as_bytes())[..16]),
+        None => format!("{network}/"),
+    }
 }
 
 /// Where a network's lock lies in the hub bucket.

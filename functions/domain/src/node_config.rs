@@ -41,12 +41,21 @@ pub fn check_given(config: &Map<String, Value>, app: &Map<String, Value>) -> Res
             if !path.split('.').all(named) || path.split('.').count() > 2 {
                 return Err(Fault::field(&field, "not a path `key` or `section.key`", "\"mempool.size\""));
             }
+            if path == "consensus.timeout_commit" && !value.as_str().is_some_and(is_seconds) {
+                return Err(Fault::field(&field, "seconds or milliseconds, above none", "\"5s\""));
+            }
             if !(value.is_string() || value.is_boolean() || value.is_i64()) {
                 return Err(Fault::field(&field, "must be a string, a whole number, true or false", "5000"));
             }
         }
     }
     Ok(())
+}
+
+/// `5s`, `1.5s`, `300ms`.
+fn is_seconds(text: &str) -> bool {
+    let number = text.strip_suffix("ms").or_else(|| text.strip_suffix('s')).unwrap_or_default();
+    number.chars().all(|c| c.is_ascii_digit() || c == '.') && number.parse::<f64>().is_ok_and(|n| n > 0.0)
 }
 
 /// Seconds that a block takes, from `consensus.timeout_commit` (5 s by default) and the 0.35 s that voting adds

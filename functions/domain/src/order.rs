@@ -102,6 +102,15 @@ impl NodeOrder {
     pub fn decode(text: &str) -> Result<NodeOrder, Fault> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|e| Fault::field("order", format!("not base64url: {e}"), "eyJvcCI6…"))?;
         let order: NodeOrder = serde_json::from_slice(&bytes).map_err(|e| Fault::field("order", e, "{\"op\":\"…\",\"verb\":\"prepare\",…}"))?;
+        let plain =
+            |n: &OrderNode| !n.name.is_empty() && n.name.len() <= 32 && n.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        if let Some(bad) = order.nodes.iter().find(|n| !plain(n) || n.name.starts_with('-') || n.ip.parse::<std::net::Ipv4Addr>().is_err()) {
+            return Err(Fault::field(
+                "nodes",
+                format!("`{}` at `{}` is not a node", bad.name, bad.ip),
+                "[{\"name\":\"node0\",\"instance\":\"i-…\",\"ip\":\"10.64.0.4\"}]",
+            ));
+        }
         if !VERBS.contains(&order.verb.as_str()) {
             return Err(Fault::field("verb", format!("`{}` is not one of {}", order.verb, VERBS.join(", ")), "\"prepare\""));
         }

@@ -37,6 +37,8 @@ pub struct Facts {
     pub offered: Vec<(String, String)>,
     /// Most nodes that the member's stack allows.
     pub max_nodes: u32,
+    /// Image that the member's stack runs; nobody else chooses it.
+    pub image: String,
 }
 
 /// A node that will exist.
@@ -128,6 +130,13 @@ impl Plan {
             );
             return Err(Fault::new(Class::Quota, text));
         }
+        if request.region != facts.member.region {
+            return Err(Fault::field("region", format!("the stack is in {}", facts.member.region), format!("\"{}\"", facts.member.region)));
+        }
+        if request.image != facts.image {
+            let why = format!("the stack runs {}; its parameter Image is the member's to change", facts.image);
+            return Err(Fault::field("image", why, format!("\"{}\"", facts.image)));
+        }
         let nodes: Vec<PlannedNode> = (0..request.validators)
             .map(|i| PlannedNode { name: format!("node{i}"), member: facts.member.name.clone(), kind: "validator".into(), power: 100 })
             .collect();
@@ -192,7 +201,7 @@ mod tests {
         let subnets: Vec<Subnet> = (0..zones).map(|i| Subnet { id: format!("subnet-{i}"), zone: format!("z{i}") }).collect();
         let offered = Size::Test.instance_types().into_iter().flat_map(|t| subnets.iter().map(move |s| (t.clone(), s.zone.clone()))).collect();
         let member = Member { name: "founder".into(), account: "111122223333".into(), region: "us-east-1".into() };
-        Facts { member, subnets, offered, max_nodes: 100 }
+        Facts { member, subnets, offered, max_nodes: 100, image: crate::request::DEFAULT_IMAGE.into() }
     }
 
     fn request(n: u32) -> Request {

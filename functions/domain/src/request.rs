@@ -201,7 +201,17 @@ impl Request {
         if !(1..=1000).contains(&self.blocks) {
             return Err(Fault::field("blocks", "1 to 1000", "10"));
         }
-        crate::node_config::check_given(&self.config_toml, &self.app_toml)
+        crate::node_config::check_given(&self.config_toml, &self.app_toml)?;
+        // A witness answers a vote per validator and block on one line of 2,400 characters, within an hour.
+        let answer = self.validators * (self.blocks + 3) + 250;
+        let most = (crate::order::ANSWER_MAX as u32).saturating_sub(250) / self.validators.max(1);
+        if answer as usize > crate::order::ANSWER_MAX {
+            return Err(Fault::field("blocks", format!("at most {} with {} validators", most.saturating_sub(3), self.validators), "10"));
+        }
+        if f64::from(self.blocks + 2) * crate::node_config::block_seconds(&self.config_toml) * 2.0 > 3_000.0 {
+            return Err(Fault::field("blocks", "so many blocks take longer than a launch may wait", "10"));
+        }
+        Ok(())
     }
 
     /// SHA-256 of the request in canonical form: two requests that mean the same have the same hash.
@@ -245,6 +255,8 @@ mod tests {
         refused(&with("\"instance_types\":[\"t2.nano\"]"), "instance_types[0]");
         refused(&with("\"image\":\"bianjie/irita\""), "image");
         refused(&with("\"image\":\"bianjie/irita:v3.2.2-wenchangchain\""), "image");
+        refused(&with("\"blocks\":900"), "blocks");
+        refused(&with("\"config_toml\":{\"consensus.timeout_commit\":\"1m\"}"), "config_toml.consensus.timeout_commit");
         refused(&with("\"disks\":{\"data_gb\":1}"), "disks.data_gb");
         refused(&with("\"config_toml\":{\"p2p.laddr\":\"tcp://0.0.0.0:1\"}"), "config_toml.p2p.laddr");
         refused(&"[".repeat(100_000), "request");

@@ -43,7 +43,7 @@ impl Default for Artefacts {
 
 /// Puts the artefacts into a bucket of the account and region, and deploys founder.yaml from there.
 /// In the local cloud the functions' code and nodectl are this program itself, so their objects only say so.
-pub fn deploy(cloud: &Cloud, artefacts: &Artefacts, account: &str, region: &str) -> Result<BTreeMap<String, String>, DeployError> {
+pub fn deploy(cloud: &Cloud, artefacts: &Artefacts, account: &str, region: &str, image: &str) -> Result<BTreeMap<String, String>, DeployError> {
     let bucket = format!("{PREFIX}-artefacts-{account}-{region}");
     cloud.make_bucket(account, region, &bucket);
     let put = |name: &str, text: &str| -> Result<String, DeployError> {
@@ -63,6 +63,7 @@ pub fn deploy(cloud: &Cloud, artefacts: &Artefacts, account: &str, region: &str)
         ("HubTemplateKey", put("hub.yaml", &artefacts.hub)?),
         ("MemberTemplateKey", put("member.yaml", &artefacts.member)?),
         ("MachinesPrefix", machines),
+        ("Image", image.to_string()),
         ("CodeKey", code),
         ("NodectlKey", nodectl),
         ("NodectlSha256", sha256_hex(b"the nodectl library linked into this program")),

@@ -15,6 +15,27 @@ pub const ACCOUNT: &str = "111122223333";
 /// When a local world begins: 2026-11-22T00:00:00Z.
 const BEGINNING_MS: u64 = 1_795_305_600_000;
 
+/// What the founder's stack is made for; an existing stack stays as it is.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Region.
+    pub region: String,
+    /// Image that its nodes run.
+    pub image: String,
+}
+
+impl Default for Place {
+    fn default() -> Place {
+        Place { region: "us-east-1".into(), image: domain::request::DEFAULT_IMAGE.into() }
+    }
+}
+
+impl From<&Request> for Place {
+    fn from(request: &Request) -> Place {
+        Place { region: request.region.clone(), image: request.image.clone() }
+    }
+}
+
 /// How an execution ended, with what it used.
 #[derive(Debug, Clone)]
 pub struct Outcome {
@@ -48,18 +69,18 @@ pub struct Session {
 
 impl Session {
     /// Opens a world, or begins one with `seed`, and deploys what ships. What a dead process left running is settled first.
-    pub async fn open(world: Option<World>, seed: u64, file: Option<PathBuf>, region: &str) -> Result<Session, Fault> {
-        Session::with(world, seed, file, region, &Artefacts::default()).await
+    pub async fn open(world: Option<World>, seed: u64, file: Option<PathBuf>, place: &Place) -> Result<Session, Fault> {
+        Session::with(world, seed, file, place, &Artefacts::default()).await
     }
 
     /// The same with other artefacts.
-    pub async fn with(world: Option<World>, seed: u64, file: Option<PathBuf>, region: &str, artefacts: &Artefacts) -> Result<Session, Fault> {
+    pub async fn with(world: Option<World>, seed: u64, file: Option<PathBuf>, place: &Place, artefacts: &Artefacts) -> Result<Session, Fault> {
         let fresh = World { seed, rng: seed, now_ms: BEGINNING_MS, began_ms: BEGINNING_MS, ..World::default() };
         let world = world.unwrap_or(fresh);
         // The SDK's back-off jitter comes from this generator.
         fastrand::seed(world.seed);
         let cloud = Cloud::open(world, wiring::code(), file);
-        let outputs = artefacts::deploy(&cloud, artefacts, ACCOUNT, region).map_err(Fault::internal)?;
+        let outputs = artefacts::deploy(&cloud, artefacts, ACCOUNT, &place.region, &place.image).map_err(Fault::internal)?;
         if !cloud.abort_interrupted().is_empty() {
             cloud.idle().await;
         }

@@ -318,6 +318,8 @@ pub struct World {
     pub transitions: u64,
     /// Lambda invocations and the seconds they took.
     pub invocations: (u64, f64),
+    /// Mnemonics that simulated iritas printed: whoever looks for leaks looks for these.
+    pub mnemonics: Vec<String>,
     /// Nodes that do something wrong on purpose: `node2:vote` -> `mute`.
     pub sabotage: BTreeMap<String, String>,
 }

@@ -145,6 +145,8 @@ impl Host for Machine {
     }
 
     async fn pull(&self, image: &str) -> Result<String, Fault> {
+        // The agent may answer before the first boot has installed Docker.
+        must("cloud-init", &["status", "--wait"])?;
         must("docker", &["pull", "--quiet", image])?;
         let digests = must("docker", &["image", "inspect", "--format", "{{index .RepoDigests 0}}", image])?;
         let digest = digests.trim().rsplit('@').next().unwrap_or_default().to_string();
@@ -154,7 +156,8 @@ impl Host for Machine {
     async fn irita(&self, image: &str, home: &str, args: &[&str], stdin: &str) -> Result<Output, Fault> {
         std::fs::create_dir_all(home).map_err(|e| io(home, e))?;
         let (mount, env) = (format!("{ROOT}:{ROOT}"), format!("HOME={home}"));
-        let base = ["run", "--rm", "-i", "--network", "none", "-v", &mount, "-w", home, "--entrypoint", "env", image];
+        // No log: what irita prints may hold a mnemonic, and Docker would write it to the root volume.
+        let base = ["run", "--rm", "-i", "--log-driver", "none", "--network", "none", "-v", &mount, "-w", home, "--entrypoint", "env", image];
         let clean = ["-i", &env, "PATH=/usr/local/bin:/usr/bin:/bin", "irita"];
         run("docker", &[base.as_slice(), clean.as_slice(), args].concat(), stdin)
     }

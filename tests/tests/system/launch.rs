@@ -126,6 +126,15 @@ fn no_secret_is_in_anything_that_others_may_read() {
             }
         }
         assert!(secrets.len() > 4 * 4, "the planted secrets were found: {}", secrets.len());
+        assert_eq!(world.mnemonics.len(), 4);
+        secrets.extend(world.mnemonics.clone());
+        // Keys lie on identity and authority volumes, mnemonics nowhere at all.
+        for volume in world.volumes.values() {
+            let role = volume.tags.get("consortium:volume").map(String::as_str).unwrap_or_default();
+            let kept = |text: &str, secret: &String| text.contains(secret) && (!["identity", "authority"].contains(&role) || world.mnemonics.contains(secret));
+            let stray = volume.files.iter().find(|(_, f)| secrets.iter().any(|s| kept(&f.text, s)));
+            assert_eq!(stray.map(|(path, _)| path), None, "{} ({role})", volume.id);
+        }
         let exchanges = serde_json::to_string(&s.cloud.exchanges()).expect("json");
         let others = json!({"objects": world.buckets, "commands": world.commands, "executions": world.executions, "notices": world.notices}).to_string();
         for secret in secrets {

@@ -1,7 +1,7 @@
 //! Executions that no Catch can see the end of: stopped anywhere, they are settled.
 
 use consortium::artefacts::Artefacts;
-use consortium::session::Session;
+use consortium::session::{Place, Session};
 use proof::{World, launch, look, request, session, story, virtually};
 use serde_json::json;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,7 +49,7 @@ fn a_world_whose_process_died_is_settled_by_the_next_command() {
     std::fs::create_dir_all(&folder).expect("folder");
     let file = folder.join("world.json");
     virtually(async {
-        let s = Session::open(None, 1, Some(file.clone()), "us-east-1").await.expect("opens");
+        let s = Session::open(None, 1, Some(file.clone()), &Place::default()).await.expect("opens");
         // The process "dies" here: the future is dropped half-way and with it the runtime.
         let asked = request(4);
         let dead = s.launch(&asked, "testnet", |_, _, _| {});
@@ -58,7 +58,7 @@ fn a_world_whose_process_died_is_settled_by_the_next_command() {
     });
     let world = serde_json::from_slice(&std::fs::read(&file).expect("written")).expect("a world");
     virtually(async {
-        let s = Session::open(Some(world), 1, Some(file.clone()), "us-east-1").await.expect("opens");
+        let s = Session::open(Some(world), 1, Some(file.clone()), &Place::default()).await.expect("opens");
         assert_eq!(look(&s, 4).await, World::AsBefore, "{}", story(&s));
         let told = s.cloud.world().notices.clone();
         assert!(told.iter().any(|(_, subject, _)| subject.contains("settled")), "{told:?}");
@@ -66,4 +66,42 @@ fn a_world_whose_process_died_is_settled_by_the_next_command() {
         assert_eq!(outcome.output["status"], json!("launched"), "{:?}", outcome.error);
     });
     std::fs::remove_dir_all(&folder).expect("removed");
+}
+
+/// Stops the first execution of a launch when it enters a state.
+async fn stopped_at(s: &Session, state: &str) {
+    let cloud = s.cloud.clone();
+    let asked = request(4);
+    let outcome = s.launch(&asked, "testnet", |execution, entered, _| {
+        if entered == state {
+            let arn = cloud.world().executions.values().find(|e| e.name == execution).map(|e| e.arn.clone()).expect("known");
+            cloud.stop(&arn, "ABORTED", "Stopped", "a person stopped it");
+        }
+    });
+    assert_eq!(outcome.await.expect("starts").status, "ABORTED", "{state}");
+}
+
+#[test]
+fn a_second_launch_that_is_stopped_leaves_the_network_launched() {
+    virtually(async {
+        let s = session(1, &Artefacts::default()).await;
+        launch(&s, &request(4), &[]).await;
+        stopped_at(&s, "ReleaseUnusedLock").await;
+        assert_eq!(look(&s, 4).await, World::AsAsked, "{}", story(&s));
+        assert_eq!(launch(&s, &request(4), &[]).await.output["status"], json!("already-launched"));
+    });
+}
+
+#[test]
+fn a_launch_beside_what_nobody_settled_removes_it_first() {
+    virtually(async {
+        let s = session(1, &Artefacts::default()).await;
+        // Without the rule nobody settles; the next launch takes the dead one's lock and finds its record.
+        s.cloud.world().plain.retain(|_, p| p.kind != "AWS::Events::Rule");
+        stopped_at(&s, "WaitForBoot").await;
+        assert!(matches!(look(&s, 4).await, World::Wrong(_)));
+        tokio::time::sleep(std::time::Duration::from_secs(300)).await;
+        let outcome = launch(&s, &request(4), &[]).await;
+        assert_eq!(look(&s, 4).await, World::AsAsked, "{:?}\n{}", outcome.error, story(&s));
+    });
 }

@@ -4,6 +4,7 @@ use crate::{Context, guard};
 use domain::order::{NodeAnswer, NodeOrder, OrderNode, VERBS};
 use domain::{Class, Fault, ids};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The most instances that SendCommand takes by id.
 const BATCH: usize = 50;
@@ -19,6 +20,7 @@ pub async fn send(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let nodes: Vec<OrderNode> = guard::param(&order.params, "nodes")?;
     let targets: Vec<String> = guard::param(&order.params, "targets")?;
     let seconds: i32 = guard::param(&order.params, "seconds")?;
+    let params = own_params(ctx, &order, &nodes, &targets).await?;
     if verb == "start" {
         // From here on this member's own record says that the chain may have been launched.
         let mark = json!({"execution": order.execution}).to_string().into_bytes();
@@ -31,7 +33,7 @@ pub async fn send(ctx: &Context, event: Value) -> Result<Value, Fault> {
     }
     let mut commands = vec![];
     for (i, part) in instances.chunks(BATCH).enumerate() {
-        let op = ids::op(&order.execution, &format!("{verb}.{i}"));
+        let op = ids::op(&order.network, &order.execution, &format!("{verb}.{i}"));
         let node_order = NodeOrder {
             op: op.clone(),
             epoch: order.epoch,
@@ -42,7 +44,7 @@ pub async fn send(ctx: &Context, event: Value) -> Result<Value, Fault> {
             bucket: ctx.setting("HUB_BUCKET")?.into(),
             region: ctx.setting("HUB_REGION")?.into(),
             nodes: nodes.clone(),
-            params: order.params["params"].clone(),
+            params: params.clone(),
         };
         let command = match ctx.aws.find_command(document, &op).await? {
             Some(found) => found,
@@ -51,6 +53,24 @@ pub async fn send(ctx: &Context, event: Value) -> Result<Value, Fault> {
         commands.push(command);
     }
     Ok(json!({"commands": commands, "instances": instances}))
+}
+
+/// The verb's parameters, and which volume of each node is what: from this account's own machines, never from the hub.
+/// `Denied` when a target is not a machine of the order's network.
+async fn own_params(ctx: &Context, order: &domain::order::MemberOrder, nodes: &[OrderNode], targets: &[String]) -> Result<Value, Fault> {
+    let found = ctx.aws.instances(&order.network, None).await?;
+    let mut volumes: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
+    for node in nodes.iter().filter(|n| targets.is_empty() || targets.contains(&n.name)) {
+        let own = found.iter().find(|i| i.id == node.instance && i.ip == node.ip && i.tag(ids::TAG_NODE) == node.name);
+        let own = own.ok_or_else(|| Fault::new(Class::Denied, format!("{} at {} is not {} of {}", node.instance, node.ip, node.name, order.network)))?;
+        let roles = own.volumes.iter().filter_map(|(device, id)| Some((crate::launch::names::role(device)?, id.as_str())));
+        volumes.insert(&node.name, roles.filter(|(role, _)| *role != "root").collect());
+    }
+    let mut params = order.params["params"].clone();
+    if let Some(object) = params.as_object_mut() {
+        object.insert("volumes".into(), json!(volumes));
+    }
+    Ok(params)
 }
 
 /// One look at a command: `Pending`, `Ready` with every node's answer, or `Failed` with the first fault.
@@ -98,7 +118,7 @@ fn last_json(output: &str) -> Option<NodeAnswer> {
 /// Cancels what an execution's commands have not done yet. Undo of `send-command`.
 pub async fn remove(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let order = guard::accept(ctx, "remove-commands", event, true).await?;
-    let scope: String = guard::param(&order.params, "scope")?;
+    let scope = ids::op_scope(&order.network, crate::remove::nodes::scope(&order.params));
     let open = ctx.aws.open_commands(ctx.setting("DOCUMENT")?, &scope).await?;
     for command in &open {
         ctx.aws.cancel_command(command).await?;

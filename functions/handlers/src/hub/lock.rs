@@ -9,8 +9,8 @@ use domain::{Class, Fault, ids};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// A dead holder's functions may still run this long: the longest Lambda time-out of the templates, and a minute for clocks.
-const GRACE: Duration = Duration::from_secs(60 + 60);
+/// A dead holder's functions may still act this long: ask-member 60 s, what it asked 60 s more, and a minute for clocks.
+const GRACE: Duration = Duration::from_secs(60 + 60 + 60);
 
 /// Takes the lock. `Conflict` while another execution holds it and runs. Undo: [`release`].
 /// Given a `request`, refuses a launched network of another request and says `launched` for the same one.
@@ -28,6 +28,12 @@ pub async fn acquire(ctx: &Context, event: Value) -> Result<Value, Fault> {
             Some(o) => Some(serde_json::from_slice(&o.bytes).map_err(|e| Fault::internal(format!("{key}: {e}")))?),
             None => None,
         };
+        // Who settles takes the lock from the dead execution only: if somebody else had it since, there is nothing to settle.
+        if let Some(from) = event.get("only_from").and_then(Value::as_str) {
+            if lock.as_ref().is_none_or(|l| l.execution != from && l.execution != execution) {
+                return Ok(json!({"epoch": 0, "state": "none", "request": null, "taken": false}));
+            }
+        }
         let next = match Lock::decide(lock.as_ref(), &execution, &arn) {
             LockStep::Ours(epoch) => return outcome(ctx, &network, epoch, request.as_ref()).await,
             LockStep::Take(next) => next,
@@ -72,7 +78,7 @@ async fn outcome(ctx: &Context, network: &str, epoch: u64, request: Option<&Requ
         let text = format!("{network} is launched already, by another request ({}); remove it first or choose another name", last.execution);
         return Err(Fault::new(Class::Conflict, text));
     }
-    Ok(json!({"epoch": epoch, "state": state, "request": request}))
+    Ok(json!({"epoch": epoch, "state": state, "request": request, "taken": true}))
 }
 
 /// Frees the lock; "not ours any more" is success.

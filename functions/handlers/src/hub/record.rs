@@ -44,7 +44,7 @@ pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let silence = match event.get("witnesses").filter(|v| !v.is_null()) {
         Some(witnesses) => {
             let answers: Vec<NodeAnswer> = fault::parse("witnesses", witnesses.clone())?;
-            next.verdict = verdict(&answers)?;
+            next.verdict = verdict(&answers, &param(&event, "plan")?)?;
             let silent: Vec<String> = fault::parse("silent", next.verdict["silent"].clone())?;
             (!silent.is_empty()).then(|| silent.join(", "))
         }
@@ -127,42 +127,79 @@ fn set_nodes(next: &mut Manifest, nodes: &Value, prepared: Option<&Value>) -> Re
     Ok(())
 }
 
-/// What the witnesses agree on: which validators signed all of the last blocks. `Conflict` if they saw different chains.
-fn verdict(answers: &[NodeAnswer]) -> Result<Value, Fault> {
+/// What the witnesses agree on: which of the planned validators signed all of the last blocks.
+/// `Conflict` if they saw different chains; `Internal` if they are too few or speak of other validators.
+fn verdict(answers: &[NodeAnswer], plan: &Plan) -> Result<Value, Fault> {
+    let planned: Vec<&str> = plan.nodes.iter().map(|n| n.name.as_str()).collect();
+    if answers.len() * 3 <= planned.len() {
+        return Err(Fault::internal(format!(
+            "{} of {} nodes are too few witnesses: more than a third must have seen the blocks",
+            answers.len(),
+            planned.len()
+        )));
+    }
     let first = answers.first().ok_or_else(|| Fault::internal("no witness answered"))?;
     let mut silent: Vec<&str> = vec![];
-    let names: Vec<&str> = first.result["validators"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for answer in answers {
+        let votes: Vec<&str> = answer.result["votes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if answer.result["validators"] != json!(planned.len()) || votes.len() != planned.len() {
+            return Err(Fault::internal(format!("{} speaks of {} validators, the plan of {}", answer.node, answer.result["validators"], planned.len())));
+        }
+        // Too few blocks are as bad as a missing vote: then nobody has signed what was asked for.
+        let full = |v: &str| v.len() == plan.blocks as usize && v.chars().all(|c| c == '1');
+        silent.extend(planned.iter().zip(&votes).filter(|(_, v)| !full(v)).map(|(name, _)| *name));
         if answer.result["to"] == first.result["to"] && answer.result["hash"] != first.result["hash"] {
             return Err(Fault::new(Class::Conflict, format!("{} and {} are on different chains at height {}", first.node, answer.node, first.result["to"])));
         }
-        for (name, votes) in names.iter().zip(answer.result["votes"].as_array().into_iter().flatten()) {
-            let votes = votes.as_str().unwrap_or_default();
-            if (votes.is_empty() || votes.contains('0')) && !silent.contains(name) {
-                silent.push(name);
-            }
-        }
     }
-    Ok(json!({"from": first.result["from"], "to": first.result["to"], "hash": first.result["hash"], "validators": names.len(),
-        "validators_signed": names.len() - silent.len(), "silent": silent, "witnesses": answers.iter().map(|a| &a.node).collect::<Vec<_>>()}))
+    silent.sort_unstable();
+    silent.dedup();
+    if silent.is_empty() && answers.iter().any(|a| a.result["to"] != first.result["to"]) {
+        return Err(Fault::new(Class::Conflict, "the witnesses saw everybody sign, but not the same blocks"));
+    }
+    Ok(json!({"from": first.result["from"], "to": first.result["to"], "hash": first.result["hash"], "validators": planned.len(),
+        "validators_signed": planned.len() - silent.len(), "silent": silent, "witnesses": answers.iter().map(|a| &a.node).collect::<Vec<_>>()}))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::plan::{Facts, Member, Subnet};
 
-    fn answer(node: &str, hash: &str, votes: &[&str]) -> NodeAnswer {
-        let result = json!({"from": 3, "to": 5, "hash": hash, "validators": ["node0", "node1"], "votes": votes});
+    fn plan() -> Plan {
+        let request = json!({"network": "testnet", "chain_id": "testnet", "size": "test", "validators": 2, "blocks": 3, "allow_no_fault_tolerance": true});
+        let request = domain::request::Request::from_value(request).expect("valid");
+        let member = Member { name: "founder".into(), account: "1".into(), region: "us-east-1".into() };
+        let subnets = vec![Subnet { id: "s".into(), zone: "z".into() }];
+        let facts = Facts { member, subnets, offered: vec![("m6a.large".into(), "z".into())], max_nodes: 9, image: request.image.clone() };
+        Plan::decide(&request, &facts, "e").expect("plan")
+    }
+
+    fn answer(node: &str, hash: &str, to: u64, votes: &[&str]) -> NodeAnswer {
+        let result = json!({"from": to - 2, "to": to, "hash": hash, "validators": 2, "votes": votes});
         NodeAnswer { node: node.into(), result, fault: None }
     }
 
     #[test]
     fn the_verdict_names_who_was_silent_and_refuses_two_chains() {
-        let v = verdict(&[answer("node0", "A", &["111", "111"]), answer("node1", "A", &["111", "101"])]).expect("verdict");
+        let of = |answers: &[NodeAnswer]| verdict(answers, &plan());
+        let v = of(&[answer("node0", "A", 5, &["111", "111"]), answer("node1", "A", 5, &["111", "101"])]).expect("verdict");
         assert_eq!((v["validators_signed"].as_u64(), &v["silent"]), (Some(1), &json!(["node1"])));
-        let all = verdict(&[answer("node0", "A", &["111", "111"])]).expect("verdict");
+        let all = of(&[answer("node0", "A", 5, &["111", "111"])]).expect("verdict");
         assert_eq!((all["validators_signed"].as_u64(), &all["silent"]), (Some(2), &json!([])));
-        assert_eq!(verdict(&[answer("node0", "A", &["1", "1"]), answer("node1", "B", &["1", "1"])]).expect_err("fork").class, Class::Conflict);
-        assert!(verdict(&[]).is_err());
+        let fork = of(&[answer("node0", "A", 5, &["111", "111"]), answer("node1", "B", 5, &["111", "111"])]);
+        assert_eq!(fork.expect_err("fork").class, Class::Conflict);
+        let apart = of(&[answer("node0", "A", 5, &["111", "111"]), answer("node1", "B", 6, &["111", "111"])]);
+        assert_eq!(apart.expect_err("other blocks").class, Class::Conflict);
+    }
+
+    #[test]
+    fn too_few_blocks_validators_or_witnesses_are_no_launch() {
+        let short = verdict(&[answer("node0", "A", 5, &["11", "11"])], &plan()).expect("verdict");
+        assert_eq!(short["validators_signed"], json!(0));
+        assert!(verdict(&[], &plan()).is_err());
+        let mut nobody = answer("node0", "A", 5, &[]);
+        nobody.result["validators"] = json!(0);
+        assert!(verdict(&[nobody], &plan()).is_err());
     }
 }

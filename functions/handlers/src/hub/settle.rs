@@ -10,29 +10,23 @@ use serde_json::{Value, json};
 /// Reads the ended execution's name and input, the lock and the record, and says what is to be done:
 /// `nothing`, `undo` (a launch that did not end) or `finish` (a removal that did not end).
 pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
-    let name: String = param(&event, "execution")?;
-    let nothing = json!({"todo": "nothing", "network": ""});
-    // <network>-<verb>-<ULID>; a network's name may itself hold hyphens.
-    let mut parts = name.rsplitn(3, '-');
-    let (_, verb, network) = (parts.next(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default().to_string());
-    if network.is_empty() || !matches!(verb, "launch" | "remove") {
-        return Ok(nothing);
-    }
+    let (name, machine): (String, String) = (param(&event, "execution")?, param(&event, "machine")?);
+    let input: Value = event["input"].as_str().and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
+    // A person may start a machine in the console under any name, so the machine and the input say what it was about.
+    let (verb, network) = if machine.ends_with("-launch-network") { ("launch", &input["request"]["network"]) } else { ("remove", &input["network"]) };
+    let Some(network) = network.as_str().map(String::from) else { return Ok(json!({"todo": "nothing", "network": ""})) };
     let found = ctx.aws.get_object(ctx.setting("HUB_BUCKET")?, &ids::lock_key(&network)).await?;
     let lock: Lock = found.and_then(|o| serde_json::from_slice(&o.bytes).ok()).unwrap_or_default();
     let last = record::last(ctx, &network).await?;
     let state = last.as_ref().map(|m| m.state.as_str()).unwrap_or("none");
     let ours = lock.execution == name;
-    let written = last.as_ref().is_some_and(|m| m.execution == name);
     let todo = match (verb, state) {
-        // A launch that wrote `launched` has ended well, whatever became of the execution after it.
-        ("launch", "launched") if !ours => "nothing",
-        ("launch", "launched") if written => "release",
+        // The network runs: this launch wrote that itself, or it was a second one that found it so.
+        ("launch", "launched") if ours => "release",
         ("launch", _) if ours => "undo",
         ("remove", _) if ours => "finish",
         _ => "nothing",
     };
-    let input: Value = event["input"].as_str().and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
     let (scope, record) = if verb == "launch" { (name.as_str(), "undone") } else { ("", "removed") };
     let keep_data = input["keep_data"].as_bool().unwrap_or(false);
     Ok(json!({"todo": todo, "network": network, "scope": scope, "record": record, "keep_data": keep_data}))

@@ -20,5 +20,5 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let offered = ctx.aws.offerings(types, zones).await?;
     let member = Member { name: ctx.setting("MEMBER")?.into(), account: ctx.setting("ACCOUNT")?.into(), region: ctx.aws.region() };
     let max_nodes = ctx.setting("MAX_NODES")?.parse().map_err(|e| Fault::internal(format!("MAX_NODES: {e}")))?;
-    Ok(json!(Facts { member, subnets, offered, max_nodes }))
+    Ok(json!(Facts { member, subnets, offered, max_nodes, image: ctx.setting("IMAGE")?.into() }))
 }

@@ -1,55 +1,45 @@
 //! `ensure-names`: RunInstances tags are per resource type, so a node's name and a volume's role follow by CreateTags.
 
 use crate::{Context, guard};
-use domain::{Fault, ids};
-use serde::Deserialize;
+use aws::Instance;
+use domain::plan::Batch;
+use domain::{Class, Fault, ids};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-#[derive(Deserialize)]
-struct Named {
-    name: String,
-    instance: String,
-    ip: String,
-    volumes: Vec<Attached>,
-}
-
-#[derive(Deserialize)]
-struct Attached {
-    device: String,
-    id: String,
+/// Role of the volume at a device, as `ensure-nodes` made it.
+pub(crate) fn role(device: &str) -> Option<&'static str> {
+    ids::DEVICES.iter().find(|(d, _)| *d == device).map(|(_, r)| *r)
 }
 
 /// Tags instances and volumes with node and role; safe to repeat. No undo: the tags go with the resources.
+/// Which volume is what is read from this account's own machines, never taken from the hub.
 pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let order = guard::accept(ctx, "ensure-names", event, true).await?;
-    let nodes: Vec<Named> = guard::param(&order.params, "nodes")?;
-    let mut roles: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for node in &nodes {
-        let mut all: Vec<String> = node.volumes.iter().map(|v| v.id.clone()).collect();
-        all.push(node.instance.clone());
-        ctx.aws.add_tag(all, ids::TAG_NODE, &node.name).await?;
-        for volume in &node.volumes {
-            let role = ids::DEVICES.iter().find(|(d, _)| *d == volume.device).map(|(_, r)| *r);
-            let role = role.ok_or_else(|| Fault::internal(format!("{} has an unknown device {}", node.name, volume.device)))?;
-            roles.entry(role).or_default().push(volume.id.clone());
+    let batches: Vec<Batch> = guard::param(&order.params, "batches")?;
+    let mut found = ctx.aws.instances(&order.network, Some(&order.execution)).await?;
+    found.sort_by_key(|i| i.launch_index);
+    let member = ctx.setting("MEMBER")?;
+    let (mut nodes, mut roles): (Vec<Value>, BTreeMap<&str, Vec<String>>) = (vec![], BTreeMap::new());
+    for batch in &batches {
+        let members: Vec<&Instance> = found.iter().filter(|i| i.tag(ids::TAG_BATCH) == batch.batch && i.state == "running").collect();
+        if members.len() != batch.nodes.len() {
+            return Err(Fault::new(Class::Busy, format!("{} machines of {} run, {} were made", members.len(), batch.batch, batch.nodes.len())));
+        }
+        for (name, instance) in batch.nodes.iter().zip(members) {
+            let mut all: Vec<String> = instance.volumes.iter().map(|(_, v)| v.clone()).collect();
+            nodes.push(json!({"name": name, "member": member, "instance": instance.id, "ip": instance.ip, "volumes": all}));
+            all.push(instance.id.clone());
+            ctx.aws.add_tag(all, ids::TAG_NODE, name).await?;
+            for (device, volume) in &instance.volumes {
+                let role = role(device).ok_or_else(|| Fault::internal(format!("{name} has an unknown device {device}")))?;
+                roles.entry(role).or_default().push(volume.clone());
+            }
         }
     }
     for (role, volumes) in roles {
         ctx.aws.add_tag(volumes, ids::TAG_VOLUME, role).await?;
     }
-    let member = ctx.setting("MEMBER")?;
-    let plain = |n: &Named| {
-        let volumes: Vec<&String> = n.volumes.iter().map(|v| &v.id).collect();
-        json!({"name": n.name, "member": member, "instance": n.instance, "ip": n.ip, "volumes": volumes})
-    };
-    // What a node mounts, in the order data, identity, authority; the root volume is none of its business.
-    let disk = |n: &Named, role: &str| {
-        let device = ids::DEVICES.iter().find(|(_, r)| *r == role).map(|(d, _)| *d);
-        n.volumes.iter().find(|v| Some(v.device.as_str()) == device).map(|v| v.id.clone())
-    };
-    let disks = |n: &Named| ["data", "identity", "authority"].iter().filter_map(|r| disk(n, r)).collect::<Vec<_>>();
-    let all: BTreeMap<&String, Vec<String>> = nodes.iter().map(|n| (&n.name, disks(n))).collect();
-    let authority = nodes.iter().find_map(|n| disk(n, "authority"));
-    Ok(json!({"nodes": nodes.iter().map(plain).collect::<Vec<_>>(), "disks": all, "authority_volume": authority}))
+    nodes.sort_by_key(|n| n["name"].as_str().and_then(|s| s.trim_start_matches("node").parse::<u32>().ok()).unwrap_or_default());
+    Ok(json!({"nodes": nodes}))
 }

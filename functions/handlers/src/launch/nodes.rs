@@ -18,7 +18,7 @@ pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
         .candidates
         .get(turn)
         .ok_or_else(|| Fault::new(Class::Capacity, format!("no machine for {}: every type was refused in every zone", batch.nodes.join(", "))))?;
-    check_limits(ctx, &order.network, way, &batch, disks).await?;
+    check_limits(ctx, &order.execution, way, &batch, disks).await?;
     let identity = ctx.setting("IDENTITY_KEY")?.to_string();
     let mut volumes = vec![
         ("/dev/xvda".to_string(), gb(disks.system_gb)?, identity.clone(), true),
@@ -54,7 +54,7 @@ fn gb(size: u32) -> Result<i32, Fault> {
 }
 
 /// The member's own limits: the hub may ask, the stack decides.
-async fn check_limits(ctx: &Context, network: &str, way: &Candidate, batch: &Batch, disks: Disks) -> Result<(), Fault> {
+async fn check_limits(ctx: &Context, execution: &str, way: &Candidate, batch: &Batch, disks: Disks) -> Result<(), Fault> {
     let allowed = ctx.setting("INSTANCE_TYPES")?;
     if !allowed.split(',').any(|t| t == way.instance_type) {
         return Err(Fault::new(Class::Denied, format!("this member's stack does not allow {}; it allows {allowed}", way.instance_type)));
@@ -66,7 +66,8 @@ async fn check_limits(ctx: &Context, network: &str, way: &Candidate, batch: &Bat
         return Err(Fault::field("disks", "larger than this member's stack allows", "100"));
     }
     let max: usize = ctx.setting("MAX_NODES")?.parse().map_err(|e| Fault::internal(format!("MAX_NODES: {e}")))?;
-    let alive = ctx.aws.instances(network, None).await?.iter().filter(|i| i.state != "terminated" && i.tag(ids::TAG_BATCH) != batch.batch).count();
+    let same = |i: &aws::Instance| i.tag(ids::TAG_EXECUTION) == execution && i.tag(ids::TAG_BATCH) == batch.batch;
+    let alive = ctx.aws.instances_of(ctx.setting("MEMBER")?).await?.iter().filter(|i| i.state != "terminated" && !same(i)).count();
     if alive + batch.nodes.len() > max {
         return Err(Fault::new(Class::Quota, format!("this member's stack allows {max} nodes; {alive} exist and {} more were asked for", batch.nodes.len())));
     }
@@ -92,17 +93,13 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
         if members.len() < batch.nodes.len() || members.iter().any(|i| i.state != "running" || i.volumes.len() < disks) {
             return Ok(json!({"status": "Pending", "reason": format!("{}: not all running", batch.nodes.join(", "))}));
         }
-        for (name, i) in batch.nodes.iter().zip(members) {
-            let volumes: Vec<Value> = i.volumes.iter().map(|(d, v)| json!({"device": d, "id": v})).collect();
-            nodes.push((name, json!({"name": name, "instance": i.id, "ip": i.ip, "volumes": volumes})));
-        }
+        nodes.extend(batch.nodes.iter().zip(members).map(|(name, i)| (name, i.id.clone())));
     }
-    let ids: Vec<String> = nodes.iter().filter_map(|(_, n)| n["instance"].as_str().map(String::from)).collect();
+    let ids: Vec<String> = nodes.iter().map(|(_, id)| id.clone()).collect();
     let online = ctx.aws.online(&ids).await?;
-    let missing: Vec<&str> = nodes.iter().filter(|(_, n)| !online.iter().any(|o| n["instance"] == json!(o))).map(|(name, _)| name.as_str()).collect();
+    let missing: Vec<&str> = nodes.iter().filter(|(_, id)| !online.contains(id)).map(|(name, _)| name.as_str()).collect();
     if !missing.is_empty() {
         return Ok(json!({"status": "Pending", "reason": format!("the Systems Manager agent of {} does not answer yet", missing.join(", "))}));
     }
-    nodes.sort_by_key(|(name, _)| name.trim_start_matches("node").parse::<u32>().unwrap_or_default());
-    Ok(json!({"status": "Ready", "nodes": nodes.into_iter().map(|(_, n)| n).collect::<Vec<_>>()}))
+    Ok(json!({"status": "Ready"}))
 }

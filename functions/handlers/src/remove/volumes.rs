@@ -14,12 +14,13 @@ pub async fn remove(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let bucket = ctx.setting("BUCKET")?;
     let started = ctx.aws.get_object(bucket, &ids::started_key(&order.network)).await?.is_some();
     let identities_may_go = !started || ctx.setting("ALLOW_IDENTITY_REMOVAL")? == "true";
+    let identity_key = ctx.setting("IDENTITY_KEY")?;
     let (mut removed, mut kept, mut asked) = (vec![], vec![], vec![]);
     for volume in ctx.aws.volumes(&order.network, scope(&order.params)).await? {
-        // A volume without a role was made and never named; its machine never ran irita.
-        match volume.tag(ids::TAG_VOLUME) {
-            "data" if keep_data => asked.push(volume.id),
-            "identity" | "authority" if !identities_may_go => kept.push(volume.id),
+        // The key that a volume was made with cannot be talked away; a tag could. Root volumes go with their machines.
+        match volume.key == identity_key {
+            true if !identities_may_go => kept.push(volume.id),
+            false if keep_data => asked.push(volume.id),
             _ => {
                 ctx.aws.delete_volume(&volume.id).await?;
                 removed.push(volume.id);

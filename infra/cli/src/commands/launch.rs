@@ -13,7 +13,7 @@ pub async fn run(home: &Path, file: &Path, only_plan: bool, options: &Options) -
     let (value, request) = request(file)?;
     let faults = fault_options::parse(&options.faults)?;
     let home = Home::take(home)?;
-    let session = open(&home, &request.region).await?;
+    let session = open(&home, (&request).into()).await?;
     let plan = session.plan(&request).await?;
     if !options.json {
         println!("{}", plan_text::plan(&plan));

@@ -6,7 +6,7 @@ pub mod remove;
 pub mod status;
 
 use consortium::home::Home;
-use consortium::session::{Outcome, Session};
+use consortium::session::{Outcome, Place, Session};
 use domain::Fault;
 use domain::request::{REQUEST_MAX_BYTES, Request};
 use local_cloud::World;
@@ -24,10 +24,12 @@ pub fn request(file: &Path) -> Result<(serde_json::Value, Request), Fault> {
 }
 
 /// Opens the world of a home; a new one begins with `seed`.
-pub async fn open(home: &Home, region: &str) -> Result<Session, Fault> {
+pub async fn open(home: &Home, mut place: Place) -> Result<Session, Fault> {
     let world = home.world()?;
-    let region = region_of(world.as_ref()).unwrap_or_else(|| region.to_string());
-    Session::open(world, 1, Some(home.world_file()), &region).await
+    if let Some(region) = region_of(world.as_ref()) {
+        place.region = region;
+    }
+    Session::open(world, 1, Some(home.world_file()), &place).await
 }
 
 fn region_of(world: Option<&World>) -> Option<String> {

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub async fn run(file: &Path, seed: u64, options: &Options) -> Result<u8, Fault> {
     let (value, request) = request(file)?;
     let faults = fault_options::parse(&options.faults)?;
-    let session = Session::open(None, seed, None, &request.region).await?;
+    let session = Session::open(None, seed, None, &(&request).into()).await?;
     let network = request.network.as_str();
     let plan = session.plan(&request).await?;
     if !options.json {

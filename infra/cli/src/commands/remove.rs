@@ -14,7 +14,7 @@ pub async fn run(home: &Path, network: &str, keep_data: bool, options: &Options)
     if home.world()?.is_none() {
         return Err(Fault::new(Class::NotFound, "there is no local world, so there is nothing to remove"));
     }
-    let session = open(&home, "us-east-1").await?;
+    let session = open(&home, Default::default()).await?;
     fault_options::apply(&session.cloud, &faults);
     let outcome = session.remove(network, keep_data, progress(options.json)).await?;
     session.cloud.save().map_err(|e| Fault::internal(e.to_string()))?;

@@ -16,7 +16,7 @@ pub async fn run(home: &Path, network: &str, json: bool) -> Result<u8, Fault> {
     if home.world()?.is_none() {
         return Err(Fault::new(Class::NotFound, "there is no local world yet; begin with: consortium launch events/console/launch-testnet.json"));
     }
-    let session = open(&home, "us-east-1").await?;
+    let session = open(&home, Default::default()).await?;
     let missing = || Fault::new(Class::NotFound, format!("there is no network `{network}` here"));
     let before = report::network(&session.cloud, network).ok_or_else(missing)?;
     tokio::time::sleep(WATCH).await;

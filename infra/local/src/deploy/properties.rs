@@ -19,7 +19,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("AWS::KMS::Key", &["Description", "KeyPolicy", "EnableKeyRotation", "KeySpec", "KeyUsage", "Tags"]),
     ("AWS::S3::Bucket", &["BucketName", "PublicAccessBlockConfiguration", "VersioningConfiguration", "BucketEncryption", "OwnershipControls"]),
     ("AWS::S3::BucketPolicy", &["Bucket", "PolicyDocument"]),
-    ("AWS::IAM::Role", &["RoleName", "AssumeRolePolicyDocument", "Policies", "ManagedPolicyArns", "PermissionsBoundary", "Description"]),
+    ("AWS::IAM::Role", &["RoleName", "Path", "AssumeRolePolicyDocument", "Policies", "ManagedPolicyArns", "PermissionsBoundary", "Description"]),
     ("AWS::IAM::ManagedPolicy", &["ManagedPolicyName", "PolicyDocument", "Description"]),
     ("AWS::IAM::InstanceProfile", &["Roles"]),
     ("AWS::Lambda::Function", &["FunctionName", "Runtime", "Handler", "Architectures", "MemorySize", "Timeout", "Role", "Code", "Environment", "Description"]),

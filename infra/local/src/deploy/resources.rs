@@ -129,7 +129,8 @@ fn nested(cloud: &Cloud, scope: &Scope, logical: &str, p: &Value) -> Result<Made
 
 fn role(world: &mut World, scope: &Scope, logical: &str, p: &Value) -> Result<Made, String> {
     let name = if p["RoleName"].is_string() { text(p, "RoleName") } else { physical(world, scope, logical) };
-    let arn = format!("arn:{}:iam::{}:role/{name}", names::partition(&scope.region), scope.account);
+    let path = if p["Path"].is_string() { text(p, "Path") } else { "/".into() };
+    let arn = format!("arn:{}:iam::{}:role{path}{name}", names::partition(&scope.region), scope.account);
     let mut policies: Vec<Value> = p["Policies"].as_array().into_iter().flatten().map(|x| x["PolicyDocument"].clone()).collect();
     let document = |id: &str| world.plain.get(id).filter(|m| m.kind == "AWS::IAM::ManagedPolicy").map(|m| m.properties["PolicyDocument"].clone());
     for managed in p["ManagedPolicyArns"].as_array().into_iter().flatten().filter_map(Value::as_str) {

@@ -124,6 +124,7 @@ fn keys_add(host: &SimHost, name: &str, args: &[&str], stdin: &str) -> Result<Ou
     let address_hex = address(&public(&key)).unwrap_or_default();
     let account = bech32_account(&address_hex)?;
     let mnemonic: Vec<&str> = host.entropy(24)?.iter().map(|b| WORDS[usize::from(*b) % WORDS.len()]).collect();
+    host.cloud.world().mnemonics.push(mnemonic.join(" "));
     let stored = json!({"name": name, "passphrase": lines[0], "priv_key": {"value": STANDARD.encode(key.to_bytes())}, "address": account});
     host.write(&format!("{keyring}/keyring-file/{name}.info"), stored.to_string().as_bytes(), 0o600)?;
     let public_key = json!({"@type": "/cosmos.crypto.sm2.PubKey", "key": public(&key)}).to_string();

@@ -11,9 +11,9 @@ use base64::Engine;
 use serde_json::{Value, json};
 
 /// Runs one order on a node: `(stdout, exit code)`.
-pub(crate) async fn run_order(cloud: &Cloud, instance: &str, order: &str) -> (String, i32) {
+pub(crate) async fn run_order(cloud: &Cloud, instance: &str, order: &str, image: &str) -> (String, i32) {
     let host = SimHost::new(cloud.clone(), instance);
-    let answer = nodectl::run(&host, order).await;
+    let answer = nodectl::run(&host, order, image).await;
     (format!("{}\n", json!(answer)), i32::from(answer.fault.is_some()))
 }
 

@@ -107,7 +107,7 @@ pub(crate) fn call(cloud: &Cloud, world: &mut World, call: &Call, now: u64) -> R
             let (page, next) = names::page(&found, p, 1000)?;
             let one = |v: &&Volume| {
                 let status = if v.attached_to.is_empty() { "available" } else { "in-use" };
-                json!({"volumeId": v.id, "size": v.gb, "status": status, "availabilityZone": v.zone, "volumeType": "gp3", "encrypted": true, "tagSet": tag_set(&v.tags)})
+                json!({"volumeId": v.id, "size": v.gb, "status": status, "availabilityZone": v.zone, "volumeType": "gp3", "encrypted": true, "kmsKeyId": v.key, "tagSet": tag_set(&v.tags)})
             };
             Ok(json!({"volumeSet": page.iter().map(one).collect::<Vec<_>>(), "nextToken": next}))
         }

@@ -26,7 +26,7 @@ pub(crate) fn call(cloud: &Cloud, call: &Call) -> Reply {
             }
         }
         "PutObject" => {
-            authorize(cloud, &world, &call.principal, "s3:PutObject", bucket, key)?;
+            authorize_put(cloud, &world, &call.principal, bucket, key, text(p, "IfNoneMatch"))?;
             if !text(p, "IfMatch").is_empty() {
                 // Since 2024 an If-Match write must also be allowed to read.
                 authorize(cloud, &world, &call.principal, "s3:GetObject", bucket, key)?;
@@ -68,6 +68,13 @@ fn authorize(cloud: &Cloud, world: &World, who: &Principal, action: &str, bucket
     allow(cloud, world, who, action, bucket, &arn, &Keys::new())
 }
 
+/// A write shows its condition to the policies.
+fn authorize_put(cloud: &Cloud, world: &World, who: &Principal, bucket: &str, key: &str, if_none_match: &str) -> Result<(), ApiError> {
+    let arn = format!("{}/{key}", bucket_arn(world, bucket)?);
+    let keys = if if_none_match.is_empty() { Keys::new() } else { Keys::from([("s3:if-none-match".to_string(), vec![if_none_match.to_string()])]) };
+    allow(cloud, world, who, "s3:PutObject", bucket, &arn, &keys)
+}
+
 fn allow(cloud: &Cloud, world: &World, who: &Principal, action: &str, bucket: &str, arn: &str, keys: &Keys) -> Result<(), ApiError> {
     let found = &world.buckets[bucket];
     cloud.authorize(world, who, action, arn, &found.account, Some(&found.policy), keys)
@@ -99,7 +106,7 @@ impl Cloud {
     pub(crate) fn node_put(&self, role: &str, bucket: &str, key: &str, body: &str) -> Result<bool, ApiError> {
         let now = self.now_ms();
         let mut world = self.world();
-        authorize(self, &world, &crate::wire::role_principal(role), "s3:PutObject", bucket, key)?;
+        authorize_put(self, &world, &crate::wire::role_principal(role), bucket, key, "*")?;
         match put(&mut world, bucket, key, body, "*", "", now) {
             Ok(_) => Ok(true),
             Err(e) if e.code == "PreconditionFailed" => Ok(false),

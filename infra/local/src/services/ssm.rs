@@ -219,7 +219,10 @@ fn deliver(cloud: &Cloud, command: &str, instance: &str) {
         };
         cloud.changed();
         let limit: u64 = content["mainSteps"][0]["inputs"]["timeoutSeconds"].as_str().and_then(|s| s.parse().ok()).unwrap_or(3600);
-        let run = crate::node::run_order(&cloud, &instance, &order);
+        // The last line of the document hands nodectl the order and the stack's image.
+        let lines = content["mainSteps"][0]["inputs"]["runCommand"].as_array().cloned().unwrap_or_default();
+        let image = lines.last().and_then(Value::as_str).and_then(|l| l.split('\'').nth(3)).unwrap_or_default().to_string();
+        let run = crate::node::run_order(&cloud, &instance, &order, &image);
         let (status, output, code) = match tokio::time::timeout(Duration::from_secs(limit), run).await {
             Ok((output, 0)) => ("Success", output, 0),
             Ok((output, code)) => ("Failed", output, code),

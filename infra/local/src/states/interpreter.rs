@@ -34,6 +34,8 @@ pub(crate) struct Scope {
     name: String,
     context: Value,
     variables: Mutex<Map<String, Value>>,
+    /// Names that an outer scope has assigned: an inner one may read them, not assign them.
+    outer: Vec<String>,
     /// States of a Map are not the execution's own steps.
     inner: bool,
 }
@@ -42,7 +44,7 @@ impl Scope {
     pub fn new(cloud: Cloud, machine: &Machine, arn: &str, name: &str, input: Value, now: u64) -> Scope {
         let context = json!({"Execution": {"Id": arn, "Name": name, "Input": input, "StartTime": crate::names::time(now), "RoleArn": machine.role},
             "StateMachine": {"Id": machine.arn}});
-        Scope { cloud, role: machine.role.clone(), arn: arn.into(), name: name.into(), context, variables: Mutex::default(), inner: false }
+        Scope { cloud, role: machine.role.clone(), arn: arn.into(), name: name.into(), context, variables: Mutex::default(), outer: vec![], inner: false }
     }
 
     fn variables(&self) -> Map<String, Value> {
@@ -70,6 +72,12 @@ impl Scope {
         if let Some(template) = state.get("Assign")
             && let Value::Object(new) = self.give(template, states)?
         {
+            if let Some(name) = new.keys().find(|k| self.outer.contains(k)) {
+                return Err(("States.Runtime".into(), format!("{name} belongs to the outer scope; an inner one cannot assign it")));
+            }
+            if let Some(name) = new.keys().find(|k| self.outer.contains(k)) {
+                return Err(("States.Runtime".into(), format!("{name} belongs to the outer scope; an inner one cannot assign it")));
+            }
             self.variables.lock().unwrap_or_else(|p| p.into_inner()).extend(new);
         }
         Ok(())
@@ -280,6 +288,7 @@ async fn map(scope: &Scope, state: &Value, states: &Value) -> Result<Value, Fail
                 name: scope.name.clone(),
                 context,
                 variables: Mutex::new(scope.variables()),
+                outer: scope.variables().keys().cloned().collect(),
                 inner: true,
             };
             let definition = state["ItemProcessor"].clone();

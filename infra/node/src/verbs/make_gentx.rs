@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     let (host, name) = (job.host, job.node.name.as_str());
-    let (image, chain_id, authority): (String, String, String) = (job.param("image")?, job.param("chain_id")?, job.param("authority")?);
+    let (chain_id, authority): (String, String) = (job.param("chain_id")?, job.param("authority")?);
     let root_sha256: String = job.param("root_cert_sha256")?;
     let root = job.get(&job.key(&authority, "root-cert.pem"), &root_sha256).await?;
     let all = job.get(&job.key(&authority, "certificates.json"), &job.param::<String>("certificates_sha256")?).await?;
@@ -23,8 +23,14 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     }
     host.write(&identity("certificate.pem"), cert.as_bytes(), 0o644)?;
     host.write(&identity("root-cert.pem"), root.as_bytes(), 0o644)?;
+    let mut pins = journal::pins(host)?.unwrap_or_default();
+    pins.root_cert_sha256 = root_sha256;
+    journal::save(host, &pins)?;
     let operator = job.text(&identity("operator"))?;
     let memo = format!("{}@{}:26656", job.text(&identity("node-id"))?, job.node.ip);
+    if let Some(text) = signed_before(job, cert, &memo)? {
+        return Ok(json!({"gentx_sha256": job.put("gentx.json", text.as_bytes()).await?}));
+    }
     let power: u32 = job.param("power")?;
     let (power, unsigned, signed, certificate_file) = (power.to_string(), identity("gentx-unsigned.json"), identity("gentx.json"), identity("certificate.pem"));
     let make = [
@@ -50,7 +56,7 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
         "-s",
         "0",
     ];
-    let out = host.irita(&image, layout::HOME, &make, "").await?;
+    let out = host.irita(job.image, layout::HOME, &make, "").await?;
     answers::done("create-validator", &out)?;
     host.write(&unsigned, out.stdout.as_bytes(), 0o644)?;
     let keyring = identity("keyring");
@@ -74,17 +80,22 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
         "--output-document",
         &signed,
     ];
-    let out = host.irita(&image, layout::HOME, &sign, &format!("{}\n", job.text(&identity("passphrase"))?)).await?;
+    let out = host.irita(job.image, layout::HOME, &sign, &format!("{}\n", job.text(&identity("passphrase"))?)).await?;
     answers::done("sign", &out)?;
     let gentx: Value = serde_json::from_str(&job.text(&signed)?).map_err(|e| Fault::internal(format!("gentx: {e}")))?;
     let read = domain::genesis::read_gentx(&gentx)?;
     if read.operator != operator || read.name != name {
         return Err(Fault::internal(format!("irita made a gentx of {} for {}", read.operator, read.name)));
     }
-    let mut pins = journal::pins(host)?.unwrap_or_default();
-    pins.root_cert_sha256 = root_sha256;
-    journal::save(host, &pins)?;
     let text = gentx.to_string();
     host.write(&signed, text.as_bytes(), 0o644)?;
     Ok(json!({"gentx_sha256": job.put("gentx.json", text.as_bytes()).await?}))
+}
+
+/// The gentx of an earlier, half-done try: signing anew would give other bytes than those that may lie in the exchange.
+fn signed_before<H: Host>(job: &Job<'_, H>, certificate: &str, memo: &str) -> Result<Option<String>, Fault> {
+    let Some(bytes) = job.host.read(&identity("gentx.json"))? else { return Ok(None) };
+    let Ok(gentx) = serde_json::from_slice::<Value>(&bytes) else { return Ok(None) };
+    let same = domain::genesis::read_gentx(&gentx).is_ok_and(|v| v.certificate == certificate) && gentx["body"]["memo"] == json!(memo);
+    Ok(same.then(|| gentx.to_string()))
 }

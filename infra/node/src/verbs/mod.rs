@@ -13,12 +13,17 @@ use domain::order::{ANSWER_MAX, NodeAnswer, NodeOrder, OrderNode};
 use domain::{Class, Fault, fault, ids};
 use serde_json::{Value, json};
 
+/// A fault's message may have this many characters: escaped, it still fits [`ANSWER_MAX`].
+const MESSAGE_MAX: usize = 900;
+
 /// What a verb works with.
 pub(crate) struct Job<'a, H: Host> {
     pub host: &'a H,
     pub order: NodeOrder,
     /// This node, as the order names it.
     pub node: OrderNode,
+    /// The image that the member's own stack names; no order can name another.
+    pub image: &'a str,
 }
 
 impl<H: Host> Job<'_, H> {
@@ -59,15 +64,19 @@ impl<H: Host> Job<'_, H> {
     }
 }
 
-/// Carries out one order (base64url JSON) and gives the answer that goes to stdout.
-pub async fn run<H: Host>(host: &H, order: &str) -> NodeAnswer {
-    match attempt(host, order).await {
+/// Carries out one order (base64url JSON) with the image of the member's stack, and gives the answer that goes to stdout.
+pub async fn run<H: Host>(host: &H, order: &str, image: &str) -> NodeAnswer {
+    match attempt(host, order, image).await {
         Ok(answer) => answer,
-        Err((node, fault)) => NodeAnswer { node, result: Value::Null, fault: Some(fault) },
+        Err((node, mut fault)) => {
+            // Whatever irita printed, the answer must fit a command's output.
+            fault.message = fault.message.chars().take(MESSAGE_MAX).collect();
+            NodeAnswer { node, result: Value::Null, fault: Some(fault) }
+        }
     }
 }
 
-async fn attempt<H: Host>(host: &H, order: &str) -> Result<NodeAnswer, (String, Fault)> {
+async fn attempt<H: Host>(host: &H, order: &str, image: &str) -> Result<NodeAnswer, (String, Fault)> {
     let unnamed = |f| (String::new(), f);
     let order = NodeOrder::decode(order).map_err(unnamed)?;
     // The same command may be delivered twice, and a person may type beside a machine.
@@ -76,7 +85,7 @@ async fn attempt<H: Host>(host: &H, order: &str) -> Result<NodeAnswer, (String, 
     let node = order.nodes.iter().find(|n| n.instance == me.id).cloned();
     let node = node.ok_or_else(|| unnamed(Fault::new(Class::InvalidInput, format!("`nodes`: {} is not among them", me.id))))?;
     let name = node.name.clone();
-    carry_out(Job { host, order, node }).await.map_err(|f| (name, f))
+    carry_out(Job { host, order, node, image }).await.map_err(|f| (name, f))
 }
 
 async fn carry_out<H: Host>(job: Job<'_, H>) -> Result<NodeAnswer, Fault> {

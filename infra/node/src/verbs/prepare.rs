@@ -14,15 +14,13 @@ pub(crate) const OPERATOR: &str = "operator";
 /// Mounts data and identity (and looks at the authority volume), each found by its volume id; a disk is formatted only if it
 /// is blank and the order says that it is ours.
 pub(crate) async fn mount_volumes<H: Host>(job: &Job<'_, H>) -> Result<(), Fault> {
-    let volumes: BTreeMap<String, Vec<String>> = job.param("volumes")?;
-    let ours =
-        volumes.get(&job.node.name).ok_or_else(|| Fault::field("volumes", format!("nothing for {}", job.node.name), "{\"node0\":[\"vol-…\",\"vol-…\"]}"))?;
-    let roles = [("data", Some(layout::DATA)), ("identity", Some(layout::IDENTITY)), ("authority", None)];
-    for ((role, mount), volume) in roles.iter().zip(ours) {
+    for (role, mount) in [("data", Some(layout::DATA)), ("identity", Some(layout::IDENTITY)), ("authority", None)] {
+        let Some(volume) = volume(job, role)? else { continue };
+        let volume = volume.as_str();
         let disk = find_disk(job.host, volume).await?;
         if disk.mounted_at.is_empty() && disk.blank {
             job.host.format(&disk, role).await?;
-        } else if disk.label != *role {
+        } else if disk.label != role {
             return Err(Fault::new(Class::Conflict, format!("{volume} is not blank and not a {role} volume of ours (label `{}`)", disk.label)));
         }
         if let (Some(at), true) = (mount, disk.mounted_at.is_empty()) {
@@ -33,6 +31,17 @@ pub(crate) async fn mount_volumes<H: Host>(job: &Job<'_, H>) -> Result<(), Fault
     Ok(())
 }
 
+/// Volume of this node with a role; the member's own function put it into the order.
+pub(crate) fn volume<H: Host>(job: &Job<'_, H>, role: &str) -> Result<Option<String>, Fault> {
+    let volumes: BTreeMap<String, BTreeMap<String, String>> = job.param("volumes")?;
+    let ours = volumes.get(&job.node.name);
+    let ours = ours.ok_or_else(|| Fault::field("volumes", format!("nothing for {}", job.node.name), "{\"node0\":{\"data\":\"vol-…\"}}"))?;
+    match ours.get(role) {
+        None if role != "authority" => Err(Fault::field("volumes", format!("{} has no {role} volume", job.node.name), "{\"node0\":{\"data\":\"vol-…\"}}")),
+        found => Ok(found.cloned()),
+    }
+}
+
 pub(crate) async fn find_disk<H: Host>(host: &H, volume: &str) -> Result<crate::host::Disk, Fault> {
     let disks = host.disks().await?;
     disks.into_iter().find(|d| d.volume == volume).ok_or_else(|| Fault::new(Class::Busy, format!("{volume} is not attached to this machine yet")))
@@ -40,12 +49,17 @@ pub(crate) async fn find_disk<H: Host>(host: &H, volume: &str) -> Result<crate::
 
 pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     let (host, name) = (job.host, job.node.name.as_str());
-    let (image, chain_id, authority): (String, String, String) = (job.param("image")?, job.param("chain_id")?, job.param("authority")?);
-    let digest = host.pull(&image).await?;
+    let (chain_id, authority): (String, String) = (job.param("chain_id")?, job.param("authority")?);
+    let image = job.image;
+    let digest = host.pull(image).await?;
     let mut pins = journal::pins(host)?.unwrap_or_default();
-    pins.plan_sha256 = job.param("plan_sha256")?;
-    let (key_pem, node_id, base) = keys(job, &image, &chain_id).await?;
-    let operator = operator(job, &image).await?;
+    let plan_sha256: String = job.param("plan_sha256")?;
+    if !pins.plan_sha256.is_empty() && pins.plan_sha256 != plan_sha256 {
+        return Err(Fault::new(Class::Conflict, "this identity has agreed to another plan already"));
+    }
+    pins.plan_sha256 = plan_sha256;
+    let (key_pem, node_id, base) = keys(job, image, &chain_id).await?;
+    let operator = operator(job, image).await?;
     let public = certificate::public_key_of_private(&key_pem)?;
     let csr = certificate::request(&key_pem, name)?;
     let csr_sha256 = job.put("request.pem", csr.as_bytes()).await?;

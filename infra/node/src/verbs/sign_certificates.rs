@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 
 pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     let requests: BTreeMap<String, String> = job.param("requests")?;
-    let volume: String = job.param("authority_volume")?;
+    let volume = prepare::volume(job, "authority")?;
+    let volume = volume.ok_or_else(|| Fault::field("targets", format!("{} does not hold the authority", job.node.name), "[\"node0\"]"))?;
     let disk = prepare::find_disk(job.host, &volume).await?;
     if disk.mounted_at.is_empty() {
         job.host.mount(&disk, layout::AUTHORITY, false).await?;

@@ -28,6 +28,9 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     }
     let plan = job.get(&ids::plan_key(&job.order.network, &job.order.execution), &pins.plan_sha256).await?;
     let plan: Plan = serde_json::from_slice(&plan).map_err(|e| Fault::internal(format!("plan: {e}")))?;
+    if plan.image != job.image {
+        return Err(Fault::new(Class::Conflict, format!("the plan says {}, this member's stack {}", plan.image, job.image)));
+    }
     let index = plan.nodes.iter().position(|n| n.name == name).ok_or_else(|| Fault::internal("not in the plan"))?;
     let address = |i: &usize| -> Result<(String, String), Fault> {
         let peer = &plan.nodes[*i].name;
@@ -48,7 +51,7 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     for folder in ["data", "wasm"] {
         host.link(&format!("{}/.irita/{folder}", layout::HOME), &format!("{}/{folder}", layout::DATA))?;
     }
-    host.start_service(&plan.image, layout::HOME).await?;
+    host.start_service(job.image, layout::HOME).await?;
     let until = host.now() + DEADLINE_S;
     loop {
         if let Some(body) = host.rpc("/status").await? {
