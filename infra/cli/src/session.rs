@@ -92,7 +92,7 @@ impl Session {
     }
 
     /// Calls one of the hub's functions as the person at the console would.
-    async fn call(&self, function: &str, payload: Value) -> Result<Value, Fault> {
+    pub async fn call(&self, function: &str, payload: Value) -> Result<Value, Fault> {
         let settings = aws::Settings {
             region: self.output("LaunchNetwork")?.split(':').nth(3).unwrap_or_default().into(),
             credentials: Some((ACCOUNT.into(), "local".into(), "local".into())),

@@ -142,3 +142,14 @@ fn no_secret_is_in_anything_that_others_may_read() {
         }
     });
 }
+
+#[test]
+fn a_hundred_validators_fit_every_limit() {
+    virtually(async {
+        let s = session(1, &Artefacts::default()).await;
+        let outcome = launch(&s, &request(100), &[]).await;
+        assert_eq!(look(&s, 100).await, World::AsAsked, "{:?}", outcome.error);
+        let longest = s.cloud.world().executions.values().map(|e| e.events).max();
+        assert!(longest.is_some_and(|events| events < 10_000), "{longest:?}");
+    });
+}

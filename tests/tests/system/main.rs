@@ -4,4 +4,5 @@ mod bootstrap;
 mod defects;
 mod faults;
 mod launch;
+mod member;
 mod settle;

@@ -1,7 +1,7 @@
 //! `send-command` / `check-command` / `remove-commands`: one Run Command for many nodes, found again by its Comment.
 
 use crate::{Context, guard};
-use domain::order::{NodeAnswer, NodeOrder, OrderNode, VERBS};
+use domain::order::{MemberOrder, NodeAnswer, NodeOrder, OrderNode, VERBS};
 use domain::{Class, Fault, ids};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ pub async fn send(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let nodes: Vec<OrderNode> = guard::param(&order.params, "nodes")?;
     let targets: Vec<String> = guard::param(&order.params, "targets")?;
     let seconds: i32 = guard::param(&order.params, "seconds")?;
-    let params = own_params(ctx, &order, &nodes, &targets).await?;
+    let params = own_params(ctx, &order, &verb, &nodes, &targets).await?;
     if verb == "start" {
         // From here on this member's own record says that the chain may have been launched.
         let mark = json!({"execution": order.execution}).to_string().into_bytes();
@@ -57,7 +57,7 @@ pub async fn send(ctx: &Context, event: Value) -> Result<Value, Fault> {
 
 /// The verb's parameters, and which volume of each node is what: from this account's own machines, never from the hub.
 /// `Denied` when a target is not a machine of the order's network.
-async fn own_params(ctx: &Context, order: &domain::order::MemberOrder, nodes: &[OrderNode], targets: &[String]) -> Result<Value, Fault> {
+async fn own_params(ctx: &Context, order: &MemberOrder, verb: &str, nodes: &[OrderNode], targets: &[String]) -> Result<Value, Fault> {
     let found = ctx.aws.instances(&order.network, None).await?;
     let mut volumes: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
     for node in nodes.iter().filter(|n| targets.is_empty() || targets.contains(&n.name)) {
@@ -67,7 +67,8 @@ async fn own_params(ctx: &Context, order: &domain::order::MemberOrder, nodes: &[
         volumes.insert(&node.name, roles.filter(|(role, _)| *role != "root").collect());
     }
     let mut params = order.params["params"].clone();
-    if let Some(object) = params.as_object_mut() {
+    // Only these two mount something; in every order of a hundred nodes the list would not fit.
+    if let (true, Some(object)) = (["prepare", "sign-certificates"].contains(&verb), params.as_object_mut()) {
         object.insert("volumes".into(), json!(volumes));
     }
     Ok(params)
