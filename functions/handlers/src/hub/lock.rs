@@ -29,10 +29,10 @@ pub async fn acquire(ctx: &Context, event: Value) -> Result<Value, Fault> {
             None => None,
         };
         // Who settles takes the lock from the dead execution only: if somebody else had it since, there is nothing to settle.
-        if let Some(from) = event.get("only_from").and_then(Value::as_str) {
-            if lock.as_ref().is_none_or(|l| l.execution != from && l.execution != execution) {
-                return Ok(json!({"epoch": 0, "state": "none", "request": null, "taken": false}));
-            }
+        if let Some(from) = event.get("only_from").and_then(Value::as_str)
+            && lock.as_ref().is_none_or(|l| l.execution != from && l.execution != execution)
+        {
+            return Ok(json!({"epoch": 0, "state": "none", "request": null, "taken": false}));
         }
         let next = match Lock::decide(lock.as_ref(), &execution, &arn) {
             LockStep::Ours(epoch) => return outcome(ctx, &network, epoch, request.as_ref()).await,
