@@ -1,6 +1,7 @@
 //! Faults at every action of a launch, and those that a person can name on the command line.
 
 use consortium::artefacts::Artefacts;
+use local_cloud::Spec;
 use proof::{World, actions_of_a_launch, launch, look, request, session, virtually};
 use serde_json::json;
 
@@ -17,6 +18,32 @@ fn one_passing_fault_at_any_action_ends_as_asked() {
                 assert_eq!(s.cloud.faults().unmet(), Vec::<String>::new(), "{fault} never came true");
                 assert_eq!(look(&s, 4).await, World::AsAsked, "{fault}: {:?}", outcome.error);
             });
+        }
+    }
+}
+
+#[test]
+fn one_passing_fault_at_any_action_of_a_removal_ends_as_asked() {
+    let removal = |fault: Option<String>| {
+        virtually(async move {
+            let s = session(1, &Artefacts::default()).await;
+            launch(&s, &request(4), &[]).await;
+            let before = s.cloud.world().calls.clone();
+            let spec: Vec<Spec> = fault.iter().map(|f| Spec::parse(f).expect("a fault")).collect();
+            consortium::fault_options::apply(&s.cloud, &spec);
+            let outcome = s.remove("testnet", false, |_, _, _| {}).await.expect("starts");
+            assert_eq!(s.cloud.faults().unmet(), Vec::<String>::new(), "{fault:?} never came true");
+            assert_eq!(look(&s, 4).await, World::AsBefore, "{fault:?}: {:?}", outcome.error);
+            let world = s.cloud.world();
+            let more = world.calls.iter().filter(|(k, n)| before.get(*k) != Some(n)).filter_map(|(k, _)| k.split(':').nth(1).map(String::from));
+            more.collect::<Vec<_>>()
+        })
+    };
+    let actions = removal(None);
+    assert!(actions.contains(&"DeleteVolume".to_string()) && actions.contains(&"TerminateInstances".to_string()), "{actions:?}");
+    for action in actions {
+        for how in ["lost", "twice", "died"] {
+            removal(Some(format!("{action}#1={how}")));
         }
     }
 }

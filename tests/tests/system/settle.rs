@@ -105,3 +105,33 @@ fn a_launch_beside_what_nobody_settled_removes_it_first() {
         assert_eq!(look(&s, 4).await, World::AsAsked, "{:?}\n{}", outcome.error, story(&s));
     });
 }
+
+#[test]
+fn a_removal_stopped_at_any_state_is_finished() {
+    let states = virtually(async {
+        let s = session(1, &Artefacts::default()).await;
+        launch(&s, &request(4), &[]).await;
+        let outcome = s.remove("testnet", false, |_, _, _| {}).await.expect("starts");
+        let world = s.cloud.world();
+        let e = world.executions.values().find(|e| e.name == outcome.execution).expect("ran");
+        e.states.iter().map(|(_, n)| n.clone()).filter(|n| n != "NetworkRemoved").collect::<Vec<_>>()
+    });
+    assert!(states.contains(&"RemoveResources".to_string()), "{states:?}");
+    for stop_at in states {
+        virtually(async {
+            let s = session(1, &Artefacts::default()).await;
+            launch(&s, &request(4), &[]).await;
+            let cloud = s.cloud.clone();
+            let stopped = s.remove("testnet", false, |execution, state, _| {
+                let found = cloud.world().executions.values().find(|e| e.name == execution).map(|e| e.arn.clone());
+                // The run that settles has states of the same names.
+                let found = found.filter(|_| state == stop_at && !execution.starts_with("settle-"));
+                found.iter().for_each(|arn| cloud.stop(arn, "ABORTED", "Stopped", "a person stopped it"));
+            });
+            stopped.await.expect("starts");
+            // Before the lock was its own the removal had done nothing, so there is nothing to finish.
+            let untouched = ["RememberRequest", "AcquireLock"].contains(&stop_at.as_str());
+            assert_eq!(look(&s, 4).await, if untouched { World::AsAsked } else { World::AsBefore }, "stopped at {stop_at}\n{}", story(&s));
+        });
+    }
+}
