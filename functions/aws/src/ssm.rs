@@ -2,7 +2,7 @@
 
 use crate::Clients;
 use crate::classify::fault;
-use aws_sdk_ssm::types::{CommandFilter, CommandFilterKey, InstanceInformationStringFilter, PingStatus};
+use aws_sdk_ssm::types::{Command, CommandFilter, CommandFilterKey, InstanceInformationStringFilter, PingStatus};
 use domain::Fault;
 
 /// One node's part of a command.
@@ -34,18 +34,22 @@ impl Clients {
         Ok(online)
     }
 
-    /// A command with this Comment that is already there. SendCommand has no token, so this look-up is ours.
-    pub async fn find_command(&self, document: &str, comment: &str) -> Result<Option<String>, Fault> {
+    /// Every command of a document, newest first.
+    async fn commands(&self, document: &str) -> Result<Vec<Command>, Fault> {
         let filter = CommandFilter::builder().key(CommandFilterKey::DocumentName).value(document).build();
         let filter = filter.map_err(|e| Fault::internal(e.to_string()))?;
-        let mut pages = self.ssm.list_commands().filters(filter).max_results(50).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|e| fault("ssm", "ListCommands", e))?;
-            if let Some(found) = page.commands().iter().find(|c| c.comment() == Some(comment)) {
-                return Ok(found.command_id().map(String::from));
-            }
+        let mut items = self.ssm.list_commands().filters(filter).max_results(50).into_paginator().items().send();
+        let mut found = vec![];
+        while let Some(command) = items.next().await {
+            found.push(command.map_err(|e| fault("ssm", "ListCommands", e))?);
         }
-        Ok(None)
+        Ok(found)
+    }
+
+    /// A command with this Comment that is already there. SendCommand has no token, so this look-up is ours.
+    pub async fn find_command(&self, document: &str, comment: &str) -> Result<Option<String>, Fault> {
+        let commands = self.commands(document).await?;
+        Ok(commands.into_iter().find(|c| c.comment() == Some(comment)).and_then(|c| c.command_id))
     }
 
     /// Sends a command to up to 50 nodes. Its undo is [`Clients::cancel_command`].
@@ -75,20 +79,11 @@ impl Clients {
 
     /// Ids of this document's commands that have not ended and whose Comment starts so.
     pub async fn open_commands(&self, document: &str, comment_prefix: &str) -> Result<Vec<String>, Fault> {
-        let filter = CommandFilter::builder().key(CommandFilterKey::DocumentName).value(document).build();
-        let filter = filter.map_err(|e| Fault::internal(e.to_string()))?;
-        let mut pages = self.ssm.list_commands().filters(filter).max_results(50).into_paginator().send();
-        let mut open = vec![];
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|e| fault("ssm", "ListCommands", e))?;
-            for c in page.commands() {
-                let running = matches!(c.status().map(|s| s.as_str()), Some("Pending" | "InProgress" | "Cancelling"));
-                if running && c.comment().unwrap_or_default().starts_with(comment_prefix) {
-                    open.extend(c.command_id().map(String::from));
-                }
-            }
-        }
-        Ok(open)
+        let open = |c: &Command| {
+            let running = matches!(c.status().map(|s| s.as_str()), Some("Pending" | "InProgress" | "Cancelling"));
+            running && c.comment().unwrap_or_default().starts_with(comment_prefix)
+        };
+        Ok(self.commands(document).await?.into_iter().filter(open).filter_map(|c| c.command_id).collect())
     }
 
     /// Cancels what is left of a command; one that ended is success.

@@ -18,6 +18,11 @@ pub const TAG_VOLUME: &str = "consortium:volume";
 /// Device names of a node's extra volumes, and what each is for.
 pub const DEVICES: [(&str, &str); 4] = [("/dev/xvda", "root"), ("/dev/sdf", "data"), ("/dev/sdg", "identity"), ("/dev/sdh", "authority")];
 
+/// Number of a node's name: `node12` is 12. Names sort by it.
+pub fn node_number(name: &str) -> usize {
+    name.trim_start_matches("node").parse().unwrap_or_default()
+}
+
 /// SHA-256 as lower-case hex.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))

@@ -1,6 +1,7 @@
 //! From a request and what the member's account offers to a plan: everything decided, nothing done.
 
 use crate::fault::{Class, Fault};
+use crate::ids;
 use crate::node_config;
 use crate::request::{Disks, Request, Size};
 use serde::{Deserialize, Serialize};
@@ -157,8 +158,7 @@ impl Plan {
             }
         }
         for batch in &mut batches {
-            let index: usize = batch.nodes[0].trim_start_matches("node").parse().unwrap_or(0);
-            let home = index % usable.len();
+            let home = ids::node_number(&batch.nodes[0]) % usable.len();
             for turn in 0..usable.len() {
                 let subnet = usable[(home + turn) % usable.len()];
                 for kind in request.instance_types.iter().filter(|t| offers(t, &subnet.zone)) {

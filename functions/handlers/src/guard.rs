@@ -6,13 +6,16 @@ use domain::order::MemberOrder;
 use domain::{Class, Fault, fault, ids};
 use serde_json::{Value, json};
 
+/// A network's lock and its ETag; `None` if it was never taken.
+pub async fn read_lock(ctx: &Context, network: &str) -> Result<Option<(Lock, String)>, Fault> {
+    let Some(object) = ctx.aws.get_object(ctx.setting("HUB_BUCKET")?, &ids::lock_key(network)).await? else { return Ok(None) };
+    let lock = serde_json::from_slice(&object.bytes).map_err(|e| Fault::internal(format!("lock of {network}: {e}")))?;
+    Ok(Some((lock, object.etag)))
+}
+
 /// Reads a hub function's lock and refuses an execution that does not hold it.
 pub async fn hold(ctx: &Context, network: &str, execution: &str, epoch: u64) -> Result<(), Fault> {
-    let object = ctx.aws.get_object(ctx.setting("HUB_BUCKET")?, &ids::lock_key(network)).await?;
-    let lock: Lock = match object {
-        Some(o) => serde_json::from_slice(&o.bytes).map_err(|e| Fault::internal(format!("lock of {network}: {e}")))?,
-        None => Lock::default(),
-    };
+    let (lock, _) = read_lock(ctx, network).await?.unwrap_or_default();
     lock.check_held(execution, epoch)
 }
 

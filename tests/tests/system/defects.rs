@@ -33,35 +33,24 @@ fn a_dropped_client_token_is_caught_by_the_count_of_machines() {
     assert!(error.contains(" machines of b") && error.contains("were made"), "{error}");
 }
 
+/// Drops a tag from whatever a call would tag at creation.
+fn forget_tag(call: &mut local_cloud::Call, key: &str) {
+    for spec in call.params.get_mut("TagSpecification").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(tags) = spec["Tag"].as_array_mut() {
+            tags.retain(|t| t["Key"] != key);
+        }
+    }
+}
+
 #[test]
 fn a_forgotten_execution_tag_is_caught_by_the_tag_check() {
-    let (world, _) = caught(
-        &Artefacts::default(),
-        &[],
-        Some(|call| {
-            for spec in call.params.get_mut("TagSpecification").and_then(Value::as_array_mut).into_iter().flatten() {
-                if let Some(tags) = spec["Tag"].as_array_mut() {
-                    tags.retain(|t| t["Key"] != "consortium:execution");
-                }
-            }
-        }),
-    );
+    let (world, _) = caught(&Artefacts::default(), &[], Some(|call| forget_tag(call, "consortium:execution")));
     assert!(matches!(&world, World::Wrong(w) if w.contains("has no tag consortium:execution")), "{world:?}");
 }
 
 #[test]
 fn a_forgotten_member_tag_is_refused_by_the_policy() {
-    let (world, error) = caught(
-        &Artefacts::default(),
-        &[],
-        Some(|call| {
-            for spec in call.params.get_mut("TagSpecification").and_then(Value::as_array_mut).into_iter().flatten() {
-                if let Some(tags) = spec["Tag"].as_array_mut() {
-                    tags.retain(|t| t["Key"] != "consortium:member");
-                }
-            }
-        }),
-    );
+    let (world, error) = caught(&Artefacts::default(), &[], Some(|call| forget_tag(call, "consortium:member")));
     assert_eq!(world, World::AsBefore);
     assert!(error.starts_with("Fault.Denied") && error.contains("ec2:RunInstances"), "{error}");
 }

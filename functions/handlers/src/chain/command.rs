@@ -20,17 +20,18 @@ pub async fn send(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let nodes: Vec<OrderNode> = guard::param(&order.params, "nodes")?;
     let targets: Vec<String> = guard::param(&order.params, "targets")?;
     let seconds: i32 = guard::param(&order.params, "seconds")?;
-    let params = own_params(ctx, &order, &verb, &nodes, &targets).await?;
+    let targeted: Vec<&OrderNode> = nodes.iter().filter(|n| targets.is_empty() || targets.contains(&n.name)).collect();
+    if targeted.is_empty() {
+        return Err(Fault::field("targets", "none of them is among the nodes", "[\"node0\"]"));
+    }
+    let params = own_params(ctx, &order, &verb, &targeted).await?;
     if verb == "start" {
         // From here on this member's own record says that the chain may have been launched.
         let mark = json!({"execution": order.execution}).to_string().into_bytes();
         ctx.aws.put_new(ctx.setting("BUCKET")?, &ids::started_key(&order.network), mark).await?;
     }
     let document = ctx.setting("DOCUMENT")?;
-    let instances: Vec<String> = nodes.iter().filter(|n| targets.is_empty() || targets.contains(&n.name)).map(|n| n.instance.clone()).collect();
-    if instances.is_empty() {
-        return Err(Fault::field("targets", "none of them is among the nodes", "[\"node0\"]"));
-    }
+    let instances: Vec<String> = targeted.iter().map(|n| n.instance.clone()).collect();
     let mut commands = vec![];
     for (i, part) in instances.chunks(BATCH).enumerate() {
         let op = ids::op(&order.network, &order.execution, &format!("{verb}.{i}"));
@@ -57,10 +58,10 @@ pub async fn send(ctx: &Context, event: Value) -> Result<Value, Fault> {
 
 /// The verb's parameters, and which volume of each node is what: from this account's own machines, never from the hub.
 /// `Denied` when a target is not a machine of the order's network.
-async fn own_params(ctx: &Context, order: &MemberOrder, verb: &str, nodes: &[OrderNode], targets: &[String]) -> Result<Value, Fault> {
+async fn own_params(ctx: &Context, order: &MemberOrder, verb: &str, targeted: &[&OrderNode]) -> Result<Value, Fault> {
     let found = ctx.aws.instances(&order.network, None).await?;
     let mut volumes: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
-    for node in nodes.iter().filter(|n| targets.is_empty() || targets.contains(&n.name)) {
+    for node in targeted {
         let own = found.iter().find(|i| i.id == node.instance && i.ip == node.ip && i.tag(ids::TAG_NODE) == node.name);
         let own = own.ok_or_else(|| Fault::new(Class::Denied, format!("{} at {} is not {} of {}", node.instance, node.ip, node.name, order.network)))?;
         let roles = own.volumes.iter().filter_map(|(device, id)| Some((crate::launch::names::role(device)?, id.as_str())));
@@ -103,7 +104,7 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     if !pending.is_empty() {
         return Ok(json!({"status": "Pending", "waiting_for": pending}));
     }
-    answers.sort_by_key(|a| a.node.trim_start_matches("node").parse::<u32>().unwrap_or_default());
+    answers.sort_by_key(|a| ids::node_number(&a.node));
     Ok(json!({"status": "Ready", "answers": answers}))
 }
 

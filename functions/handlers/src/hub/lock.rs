@@ -1,8 +1,8 @@
 //! `acquire-lock` / `release-lock`: one object per network says who may change it. It is never deleted.
 
-use crate::guard::param;
+use crate::Context;
+use crate::guard::{param, read_lock};
 use crate::hub::record;
-use crate::{Context, guard};
 use domain::manifest::{Lock, LockStep};
 use domain::request::Request;
 use domain::{Class, Fault, ids};
@@ -23,18 +23,15 @@ pub async fn acquire(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let bucket = ctx.setting("HUB_BUCKET")?;
     let key = ids::lock_key(&network);
     for _ in 0..3 {
-        let found = ctx.aws.get_object(bucket, &key).await?;
-        let lock: Option<Lock> = match &found {
-            Some(o) => Some(serde_json::from_slice(&o.bytes).map_err(|e| Fault::internal(format!("{key}: {e}")))?),
-            None => None,
-        };
+        let found = read_lock(ctx, &network).await?;
+        let lock = found.as_ref().map(|(lock, _)| lock);
         // Who settles takes the lock from the dead execution only: if somebody else had it since, there is nothing to settle.
         if let Some(from) = event.get("only_from").and_then(Value::as_str)
-            && lock.as_ref().is_none_or(|l| l.execution != from && l.execution != execution)
+            && lock.is_none_or(|l| l.execution != from && l.execution != execution)
         {
             return Ok(json!({"epoch": 0, "state": "none", "request": null, "taken": false}));
         }
-        let next = match Lock::decide(lock.as_ref(), &execution, &arn) {
+        let next = match Lock::decide(lock, &execution, &arn) {
             LockStep::Ours(epoch) => return outcome(ctx, &network, epoch, request.as_ref()).await,
             LockStep::Take(next) => next,
             LockStep::AskHolder(held) => {
@@ -45,7 +42,7 @@ pub async fn acquire(ctx: &Context, event: Value) -> Result<Value, Fault> {
         let bytes = serde_json::to_vec(&next).map_err(|e| Fault::internal(e.to_string()))?;
         let won = match &found {
             None => ctx.aws.put_new(bucket, &key, bytes).await?,
-            Some(o) => ctx.aws.put_over(bucket, &key, &o.etag, bytes).await?,
+            Some((_, etag)) => ctx.aws.put_over(bucket, &key, etag, bytes).await?,
         };
         if won {
             return outcome(ctx, &network, next.epoch, request.as_ref()).await;
@@ -84,15 +81,12 @@ async fn outcome(ctx: &Context, network: &str, epoch: u64, request: Option<&Requ
 /// Frees the lock; "not ours any more" is success.
 pub async fn release(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let (network, execution): (String, String) = (param(&event, "network")?, param(&event, "execution")?);
-    let bucket = ctx.setting("HUB_BUCKET")?;
-    let key = ids::lock_key(&network);
-    if let Some(object) = ctx.aws.get_object(bucket, &key).await? {
-        let lock: Lock = serde_json::from_slice(&object.bytes).map_err(|e| Fault::internal(format!("{key}: {e}")))?;
-        if guard::hold(ctx, &network, &execution, lock.epoch).await.is_ok() {
-            let free = Lock { epoch: lock.epoch, ..Lock::default() };
-            let bytes = serde_json::to_vec(&free).map_err(|e| Fault::internal(e.to_string()))?;
-            ctx.aws.put_over(bucket, &key, &object.etag, bytes).await?;
-        }
+    if let Some((lock, etag)) = read_lock(ctx, &network).await?
+        && lock.check_held(&execution, lock.epoch).is_ok()
+    {
+        let free = Lock { epoch: lock.epoch, ..Lock::default() };
+        let bytes = serde_json::to_vec(&free).map_err(|e| Fault::internal(e.to_string()))?;
+        ctx.aws.put_over(ctx.setting("HUB_BUCKET")?, &ids::lock_key(&network), &etag, bytes).await?;
     }
     Ok(json!({}))
 }

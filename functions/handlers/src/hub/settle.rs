@@ -1,10 +1,9 @@
 //! `check-settlement`: what an execution that ended badly owes the world.
 
 use crate::Context;
-use crate::guard::param;
+use crate::guard::{param, read_lock};
 use crate::hub::record;
-use domain::manifest::Lock;
-use domain::{Fault, ids};
+use domain::Fault;
 use serde_json::{Value, json};
 
 /// Reads the ended execution's name and input, the lock and the record, and says what is to be done:
@@ -15,8 +14,7 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     // A person may start a machine in the console under any name, so the machine and the input say what it was about.
     let (verb, network) = if machine.ends_with("-launch-network") { ("launch", &input["request"]["network"]) } else { ("remove", &input["network"]) };
     let Some(network) = network.as_str().map(String::from) else { return Ok(json!({"todo": "nothing", "network": ""})) };
-    let found = ctx.aws.get_object(ctx.setting("HUB_BUCKET")?, &ids::lock_key(&network)).await?;
-    let lock: Lock = found.and_then(|o| serde_json::from_slice(&o.bytes).ok()).unwrap_or_default();
+    let (lock, _) = read_lock(ctx, &network).await?.unwrap_or_default();
     let last = record::last(ctx, &network).await?;
     let state = last.as_ref().map(|m| m.state.as_str()).unwrap_or("none");
     let ours = lock.execution == name;

@@ -40,6 +40,6 @@ pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
     for (role, volumes) in roles {
         ctx.aws.add_tag(volumes, ids::TAG_VOLUME, role).await?;
     }
-    nodes.sort_by_key(|n| n["name"].as_str().and_then(|s| s.trim_start_matches("node").parse::<u32>().ok()).unwrap_or_default());
+    nodes.sort_by_key(|n| n["name"].as_str().map(ids::node_number));
     Ok(json!({"nodes": nodes}))
 }
