@@ -46,7 +46,7 @@ pub enum World {
 pub async fn look(session: &Session, validators: usize) -> World {
     let cloud = &session.cloud;
     let left = report::left(cloud, "testnet", &[]);
-    let found = report::network(cloud, "testnet");
+    let found = report::network(cloud, "testnet").await;
     let alive = {
         let now = cloud.now_ms();
         let world = cloud.world();
@@ -68,7 +68,7 @@ pub async fn look(session: &Session, validators: usize) -> World {
     }
     let before = found.map(|f| f.height).unwrap_or(0);
     tokio::time::sleep(std::time::Duration::from_secs(30)).await;
-    let Some(after) = report::network(cloud, "testnet") else { return World::Wrong("the record is gone".into()) };
+    let Some(after) = report::network(cloud, "testnet").await else { return World::Wrong("the record is gone".into()) };
     let signing = after.nodes.iter().filter(|n| n.signing).count();
     match (after.height > before, signing == validators, alive == validators, after.double_signs.is_empty()) {
         (true, true, true, true) => World::AsAsked,

@@ -10,7 +10,7 @@ const GAS: &str = "1000000000000000000000";
 /// What it gets of the two other tokens.
 const OTHER: &str = "5000000000";
 /// The default of 7 counts every key of a multisig: a root of eight keys would be powerless for ever.
-const TX_SIG_LIMIT_DEFAULT: usize = 7;
+const TX_SIG_LIMIT_DEFAULT: u32 = 7;
 
 /// Facts of one validator, all read from its signed gentx.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,8 @@ pub struct Validator {
     pub certificate: String,
     /// Voting power.
     pub power: u32,
+    /// The operator's compressed public key, base64.
+    pub operator_key: String,
 }
 
 /// What the plan decides about a genesis.
@@ -38,8 +40,39 @@ pub struct Spec<'a> {
     pub root_cert: &'a str,
     /// Expected validators in order: `(name, power)`.
     pub validators: &'a [(String, u32)],
-    /// Keys of the root multisig; 0 while the first operator is root.
-    pub root_keys: usize,
+    /// The operators of this many first validators hold the keys of the root multisig.
+    pub root_keys: u32,
+    /// This many of them rule the chain.
+    pub root_threshold: u32,
+    /// Blocks come faster than one a second, so the chain's clock must be told to count smaller steps.
+    pub fast_blocks: bool,
+}
+
+impl<'a> Spec<'a> {
+    /// What a plan decides. `validators` = [`Spec::validators_of`] the plan.
+    pub fn of(plan: &'a crate::plan::Plan, validators: &'a [(String, u32)], genesis_time: &'a str, root_cert: &'a str) -> Spec<'a> {
+        let fast_blocks = crate::node_config::block_seconds(&plan.config_toml) < 1.0 + crate::node_config::VOTING_S;
+        Spec {
+            chain_id: &plan.chain_id,
+            genesis_time,
+            root_cert,
+            validators,
+            root_keys: plan.root_keys,
+            root_threshold: plan.root_threshold,
+            fast_blocks,
+        }
+    }
+
+    /// Names and powers of a plan's validators, in their order.
+    pub fn validators_of(plan: &crate::plan::Plan) -> Vec<(String, u32)> {
+        plan.nodes.iter().map(|n| (n.name.clone(), n.power)).collect()
+    }
+}
+
+/// Address of the root multisig: over the operator keys that signed the first gentxs.
+pub fn root_address(validators: &[Validator], root_keys: u32, threshold: u32) -> Result<String, Fault> {
+    let keys: Vec<String> = validators.iter().take(root_keys as usize).map(|v| v.operator_key.clone()).collect();
+    crate::multisig::address(&keys, threshold)
 }
 
 fn refuse(field: &str, why: impl std::fmt::Display) -> Fault {
@@ -66,7 +99,12 @@ pub fn read_gentx(gentx: &Value) -> Result<Validator, Fault> {
     if node_id.len() != 40 || !node_id.chars().all(|c| c.is_ascii_hexdigit()) {
         return Err(refuse("/body/memo", format!("`{memo}` does not start with a peer id")));
     }
+    let operator_key = text(gentx, "/auth_info/signer_infos/0/public_key/key")?;
+    if crate::multisig::account(operator_key)? != text(message, "/operator")? {
+        return Err(refuse("/auth_info/signer_infos/0/public_key", "is not the operator's"));
+    }
     Ok(Validator {
+        operator_key: operator_key.into(),
         name: text(message, "/name")?.into(),
         operator: text(message, "/operator")?.into(),
         node_id: node_id.into(),
@@ -88,7 +126,8 @@ pub fn assemble(base: &Value, spec: &Spec<'_>, gentxs: &[Value]) -> Result<Value
             return Err(refuse("/app_state/genutil/gen_txs", format!("{} and {} share an operator, a peer id or a certificate", other.name, v.name)));
         }
     }
-    let first = validators.first().ok_or_else(|| refuse("/app_state/genutil/gen_txs", "is empty"))?;
+    let root = root_address(&validators, spec.root_keys, spec.root_threshold)?;
+    let accounts: Vec<&str> = std::iter::once(root.as_str()).chain(validators.iter().map(|v| v.operator.as_str())).collect();
     let mut genesis = base.clone();
     let mut set = |pointer: &str, value: Value| -> Result<(), Fault> {
         *genesis.pointer_mut(pointer).ok_or_else(|| refuse(pointer, "is not in the base that irita init wrote"))? = value;
@@ -96,20 +135,20 @@ pub fn assemble(base: &Value, spec: &Spec<'_>, gentxs: &[Value]) -> Result<Value
     };
     set("/chain_id", json!(spec.chain_id))?;
     set("/genesis_time", json!(spec.genesis_time))?;
-    let account =
-        |v: &Validator| json!({"@type": "/cosmos.auth.v1beta1.BaseAccount", "address": v.operator, "pub_key": null, "account_number": "0", "sequence": "0"});
-    set("/app_state/auth/accounts", validators.iter().map(account).collect())?;
+    if spec.fast_blocks {
+        set("/consensus_params/block/time_iota_ms", json!("10"))?;
+    }
+    let account = |a: &&str| json!({"@type": "/cosmos.auth.v1beta1.BaseAccount", "address": a, "pub_key": null, "account_number": "0", "sequence": "0"});
+    set("/app_state/auth/accounts", accounts.iter().map(account).collect())?;
     let limit = spec.root_keys.max(TX_SIG_LIMIT_DEFAULT);
     set("/app_state/auth/params/tx_sig_limit", json!(limit.to_string()))?;
     let coins = json!([{"denom": "ugas", "amount": GAS}, {"denom": "uirita", "amount": OTHER}, {"denom": "upoint", "amount": OTHER}]);
-    set("/app_state/bank/balances", validators.iter().map(|v| json!({"address": v.operator, "coins": coins})).collect())?;
+    set("/app_state/bank/balances", accounts.iter().map(|a| json!({"address": a, "coins": coins})).collect())?;
     // Contracts skip the permission check, so uploading them would let any funded account take the validator set.
     set("/app_state/wasm/params/code_upload_access", json!({"permission": "Nobody", "address": ""}))?;
-    let role = |v: &Validator| {
-        let roles = if v.operator == first.operator { ["ROOT_ADMIN"] } else { ["NODE_ADMIN"] };
-        json!({"address": v.operator, "roles": roles})
-    };
-    set("/app_state/perm/role_accounts", validators.iter().map(role).collect())?;
+    // An operator needs NODE_ADMIN for its gentx; the root's first act after the launch takes it away.
+    let role = |a: &&str| json!({"address": a, "roles": [if *a == root { "ROOT_ADMIN" } else { "NODE_ADMIN" }]});
+    set("/app_state/perm/role_accounts", accounts.iter().map(role).collect())?;
     set("/app_state/node/root_cert", json!(spec.root_cert))?;
     set("/app_state/node/nodes", validators.iter().map(|v| json!({"id": v.node_id, "name": v.name, "certificate": ""})).collect())?;
     set("/app_state/genutil/gen_txs", Value::Array(gentxs.to_vec()))?;
@@ -121,7 +160,7 @@ pub fn assemble(base: &Value, spec: &Spec<'_>, gentxs: &[Value]) -> Result<Value
     set("/app_state/token/params/issue_token_base_fee/denom", json!("point"))?;
     let token = |symbol: &str, name: &str, scale: u32| {
         json!({"symbol": symbol, "name": name, "scale": scale, "min_unit": format!("u{symbol}"), "initial_supply": "1000000000",
-            "max_supply": "18446744073709551615", "mintable": true, "owner": first.operator})
+            "max_supply": "18446744073709551615", "mintable": true, "owner": root})
     };
     let tokens = genesis.pointer_mut("/app_state/token/tokens").and_then(Value::as_array_mut);
     let tokens = tokens.ok_or_else(|| refuse("/app_state/token/tokens", "is not in the base that irita init wrote"))?;
@@ -170,10 +209,16 @@ mod tests {
         serde_json::from_str(include_str!("../tests/fixtures/init.genesis.json")).expect("recording")
     }
 
+    fn key(i: u32) -> String {
+        use base64::Engine;
+        base64::engine::general_purpose::STANDARD.encode([i as u8 + 2; 33])
+    }
+
     fn gentx(i: u32) -> Value {
+        let operator = crate::multisig::account(&key(i)).expect("address");
         json!({"body": {"messages": [{"@type": "/iritamod.node.MsgCreateValidator", "name": format!("node{i}"),
-            "certificate": format!("cert{i}"), "power": "100", "description": "", "operator": format!("iaa1{i}")}],
-            "memo": format!("{i:040x}@10.0.0.{i}:26656")}, "signatures": ["c2ln"]})
+            "certificate": format!("cert{i}"), "power": "100", "description": "", "operator": operator}],
+            "memo": format!("{i:040x}@10.0.0.{i}:26656")}, "auth_info": {"signer_infos": [{"public_key": {"key": key(i)}}]}, "signatures": ["c2ln"]})
     }
 
     fn validators(n: u32) -> Vec<(String, u32)> {
@@ -181,7 +226,7 @@ mod tests {
     }
 
     fn spec(v: &[(String, u32)]) -> Spec<'_> {
-        Spec { chain_id: "testnet", genesis_time: "2026-11-22T00:00:00Z", root_cert: "root", validators: v, root_keys: 0 }
+        Spec { chain_id: "testnet", genesis_time: "2026-11-22T00:00:00Z", root_cert: "root", validators: v, root_keys: 2, root_threshold: 2, fast_blocks: false }
     }
 
     #[test]
@@ -221,6 +266,26 @@ mod tests {
         extra = genesis.clone();
         extra["app_state"]["backdoor"] = json!({});
         assert!(check(&extra, &base(), &gentxs[1], &spec(&names)).expect_err("extra").message.contains("/app_state/backdoor"));
+    }
+
+    #[test]
+    fn only_the_multisig_is_root_and_every_key_of_it_counts() {
+        let names = validators(9);
+        let gentxs: Vec<Value> = (0..9).map(gentx).collect();
+        let of = |root_keys, root_threshold| {
+            let spec = Spec { root_keys, root_threshold, ..spec(&names) };
+            assemble(&base(), &spec, &gentxs).expect("assembles")
+        };
+        let genesis = of(9, 5);
+        let roles = genesis.pointer("/app_state/perm/role_accounts").and_then(Value::as_array).expect("roles").clone();
+        let roots: Vec<&Value> = roles.iter().filter(|r| r["roles"] == json!(["ROOT_ADMIN"])).collect();
+        let keys: Vec<String> = (0..9).map(key).collect();
+        assert_eq!((roots.len(), &roots[0]["address"]), (1, &json!(crate::multisig::address(&keys, 5).expect("address"))));
+        assert_eq!(roles.len(), 10);
+        assert_eq!(genesis.pointer("/app_state/auth/params/tx_sig_limit"), Some(&json!("9")));
+        // Another threshold, or fewer keys, is another root: a node that planned this one refuses those.
+        assert_ne!(genesis, of(9, 6));
+        assert_ne!(genesis, of(4, 3));
     }
 
     #[test]

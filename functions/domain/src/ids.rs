@@ -90,3 +90,13 @@ pub fn started_key(network: &str) -> String {
 pub fn log_key(network: &str, epoch: u64, function: &str, op: &str) -> String {
     format!("log/{network}/{epoch:08}/{function}/{}", &sha256_hex(op.as_bytes())[..16])
 }
+
+/// The first `most` characters of a text.
+pub fn shorten(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
+}
+
+/// The last `most` characters of a text.
+pub fn last_chars(text: &str, most: usize) -> String {
+    text.chars().skip(text.chars().count().saturating_sub(most)).collect()
+}

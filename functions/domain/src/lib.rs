@@ -4,8 +4,10 @@
 
 pub mod fault;
 pub mod genesis;
+pub mod guard;
 pub mod ids;
 pub mod manifest;
+pub mod multisig;
 pub mod node_config;
 pub mod order;
 pub mod plan;

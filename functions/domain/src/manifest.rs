@@ -67,7 +67,7 @@ pub struct Manifest {
     /// Node that holds the authority.
     #[serde(default)]
     pub authority: String,
-    /// Who may approve what: `{threshold, duration_s, keys}`. Written by the root multisig's launch act.
+    /// Who rules the chain: `{root, threshold, holders}`, the root's address and the nodes whose operators hold its keys.
     #[serde(default)]
     pub approval: Value,
     /// Members.

@@ -10,7 +10,7 @@ pub const FULL_MESH_MAX: usize = 20;
 pub const DIALS: usize = 8;
 
 /// Paths that the suite itself sets because safety or the ceremony depends on them.
-const OURS: [&str; 16] = [
+const OURS: [&str; 17] = [
     "moniker",
     "genesis_file",
     "priv_validator_key_file",
@@ -22,6 +22,7 @@ const OURS: [&str; 16] = [
     "p2p.unconditional_peer_ids",
     "p2p.external_address",
     "rpc.laddr",
+    "instrumentation.prometheus_listen_addr",
     "api.enable",
     "grpc.enable",
     "grpc-web.enable",
@@ -58,20 +59,22 @@ fn is_seconds(text: &str) -> bool {
     number.chars().all(|c| c.is_ascii_digit() || c == '.') && number.parse::<f64>().is_ok_and(|n| n > 0.0)
 }
 
-/// Seconds that a block takes, from `consensus.timeout_commit` (5 s by default) and the 0.35 s that voting adds
-/// (irita's own start-up times: 5.3 to 5.8 s a block).
+/// What voting adds to a block, in seconds (irita's own start-up times: 5.3 to 5.8 s a block at a timeout_commit of 5 s).
+pub const VOTING_S: f64 = 0.35;
+
+/// Seconds that a block takes, from `consensus.timeout_commit` (5 s by default) and [`VOTING_S`].
 pub fn block_seconds(config: &Map<String, Value>) -> f64 {
     let text = config.get("consensus.timeout_commit").and_then(Value::as_str).unwrap_or("5s");
     let commit = match text.strip_suffix("ms") {
         Some(ms) => ms.parse::<f64>().map(|n| n / 1000.0),
         None => text.trim_end_matches('s').parse::<f64>(),
     };
-    commit.unwrap_or(5.0) + 0.35
+    commit.unwrap_or(5.0) + VOTING_S
 }
 
 /// Values for config.toml of a validator: ours over the request's.
-/// `peers` are the nodes it dials, `identity` the mount of its identity volume.
-pub fn config_toml(given: &Map<String, Value>, node: &str, peers: &str, unconditional: &str, identity: &str) -> Map<String, Value> {
+/// `peers` are the nodes it dials, `identity` the mount of its identity volume, `listen` what the machine says of its addresses.
+pub fn config_toml(given: &Map<String, Value>, node: &str, peers: &str, unconditional: &str, identity: &str, listen: Map<String, Value>) -> Map<String, Value> {
     let mut values = given.clone();
     let ours = json!({
         "moniker": node,
@@ -81,13 +84,13 @@ pub fn config_toml(given: &Map<String, Value>, node: &str, peers: &str, uncondit
         "p2p.addr_book_strict": false,
         "p2p.persistent_peers": peers,
         "p2p.unconditional_peer_ids": unconditional,
-        "rpc.laddr": "tcp://0.0.0.0:26657",
         "rpc.pprof_laddr": "",
         "instrumentation.prometheus": true,
     });
     if let Value::Object(ours) = ours {
         values.extend(ours);
     }
+    values.extend(listen);
     values
 }
 
@@ -100,6 +103,14 @@ pub fn app_toml(given: &Map<String, Value>) -> Map<String, Value> {
         values.insert(door.into(), json!(false));
     }
     values
+}
+
+/// ugas that one gas costs at least with these values of app.toml: what the suite's own transactions pay.
+pub fn gas_price(given: &Map<String, Value>) -> u64 {
+    let values = app_toml(given);
+    let text = values["minimum-gas-prices"].as_str().unwrap_or_default().to_string();
+    let number: String = text.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    (number.parse::<f64>().unwrap_or(1.0).ceil() as u64).max(1)
 }
 
 /// The nodes that `index` dials: all others up to [`FULL_MESH_MAX`], else [`DIALS`] at growing distances on a ring.

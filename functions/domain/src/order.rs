@@ -84,7 +84,32 @@ pub struct NodeOrder {
 }
 
 /// Every verb of nodectl that an order may name.
-pub const VERBS: [&str; 6] = ["prepare", "sign-certificates", "make-gentx", "check-genesis", "start", "check-blocks"];
+pub const VERBS: [&str; 16] = [
+    "prepare",
+    "sign-certificates",
+    "make-gentx",
+    "check-genesis",
+    "start",
+    "check-blocks",
+    "sign-act",
+    "pass-act",
+    "start-service",
+    "stop-service",
+    "restart-service",
+    "change-config",
+    "check-health",
+    "list-keys",
+    "read-log",
+    "read-config",
+];
+
+/// Verbs that change nothing: they need no lock and no epoch, so that a person can look while something else is going on.
+const READING: [&str; 4] = ["check-health", "list-keys", "read-log", "read-config"];
+
+/// Whether a verb only looks.
+pub fn is_reading(verb: &str) -> bool {
+    READING.contains(&verb)
+}
 
 impl NodeOrder {
     /// As the document's parameter. `InvalidInput` when it would not fit.

@@ -115,6 +115,12 @@ pub struct Plan {
     pub batches: Vec<Batch>,
     /// Nodes that prove the launch: more than a third.
     pub witnesses: Vec<String>,
+    /// Keys of the root multisig: the operators of the first nodes hold them.
+    pub root_keys: u32,
+    /// How many of them rule the chain.
+    pub root_threshold: u32,
+    /// Names of those nodes.
+    pub root_holders: Vec<String>,
     /// config.toml values of the request.
     pub config_toml: Map<String, Value>,
     /// app.toml values of the request.
@@ -184,6 +190,9 @@ impl Plan {
             blocks: request.blocks,
             members: vec![facts.member.clone()],
             authority: nodes[0].name.clone(),
+            root_keys: request.root_keys,
+            root_threshold: request.root_threshold,
+            root_holders: nodes.iter().take(request.root_keys as usize).map(|n| n.name.clone()).collect(),
             nodes,
             batches,
             witnesses,

@@ -10,6 +10,8 @@ pub const CHAIN_ID_MAX: usize = 48;
 pub const VALIDATORS_MAX: u32 = 100;
 /// A request larger than this is refused unread; 100 named nodes need less than a tenth of it.
 pub const REQUEST_MAX_BYTES: usize = 256 * 1024;
+/// More root keys would make every act of the root a long one.
+pub const ROOT_KEYS_MAX: u32 = 20;
 /// The image that is pulled unless the request names one.
 pub const DEFAULT_IMAGE: &str = "bianjie/irita:v3.2.3-wenchangchain";
 /// The smallest valid request, shown with refusals.
@@ -82,6 +84,12 @@ pub struct Request {
     /// Consecutive blocks signed by all that make a network *launched*.
     #[serde(default = "default_blocks")]
     pub blocks: u32,
+    /// Keys of the root multisig, held by the operators of the first validators; four (or all, if they are fewer) when absent.
+    #[serde(default)]
+    pub root_keys: u32,
+    /// How many of them rule the chain, for its whole life; more than half when absent.
+    #[serde(default)]
+    pub root_threshold: u32,
     /// Values for config.toml by dotted path.
     #[serde(default)]
     pub config_toml: Map<String, Value>,
@@ -148,6 +156,12 @@ impl Request {
         if request.instance_types.is_empty() {
             request.instance_types = request.size.instance_types();
         }
+        if request.root_keys == 0 {
+            request.root_keys = request.validators.min(4);
+        }
+        if request.root_threshold == 0 {
+            request.root_threshold = crate::multisig::majority(request.root_keys);
+        }
         request.check()?;
         Ok(request)
     }
@@ -173,6 +187,18 @@ impl Request {
         if self.validators < 4 && !self.allow_no_fault_tolerance {
             let why = "fewer than 4 validators cannot bear the loss of one: blocks need more than two thirds of the power";
             return Err(Fault::field("validators", why, "4, or add \"allow_no_fault_tolerance\":true"));
+        }
+        if self.root_keys > self.validators || self.root_keys > ROOT_KEYS_MAX {
+            let why = format!("1 to {ROOT_KEYS_MAX}, and not more than there are validators");
+            return Err(Fault::field("root_keys", why, "4"));
+        }
+        if self.root_keys.is_multiple_of(8) {
+            let why = "irita's chain code fails on multisigs of 8 or 16 keys (cosmos-sdk issue 9914): such a root could never act";
+            return Err(Fault::field("root_keys", why, self.root_keys - 1));
+        }
+        if self.root_threshold > self.root_keys || self.root_threshold * 2 <= self.root_keys {
+            let why = format!("more than half of the {} root keys and not more than all: it can never be changed", self.root_keys);
+            return Err(Fault::field("root_threshold", why, crate::multisig::majority(self.root_keys)));
         }
         let region = |r: &str| r.len() >= 9 && r.chars().all(plain) && r.split('-').count() >= 3;
         if !region(&self.region) {
@@ -257,6 +283,10 @@ mod tests {
         refused(&with("\"image\":\"bianjie/irita:v3.2.2-wenchangchain\""), "image");
         refused(&with("\"blocks\":900"), "blocks");
         refused(&with("\"config_toml\":{\"consensus.timeout_commit\":\"1m\"}"), "config_toml.consensus.timeout_commit");
+        refused(&with("\"root_keys\":5"), "root_keys");
+        refused(&with("\"root_keys\":8").replace("\"validators\":4", "\"validators\":9"), "root_keys");
+        refused(&with("\"root_threshold\":2"), "root_threshold");
+        refused(&with("\"root_threshold\":5"), "root_threshold");
         refused(&with("\"disks\":{\"data_gb\":1}"), "disks.data_gb");
         refused(&with("\"config_toml\":{\"p2p.laddr\":\"tcp://0.0.0.0:1\"}"), "config_toml.p2p.laddr");
         refused(&"[".repeat(100_000), "request");

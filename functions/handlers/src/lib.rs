@@ -56,6 +56,8 @@ table! {
     "remove-exchange" => hub::exchange::remove,
     "check-settlement" => hub::settle::check,
     "send-notice" => hub::notice::send,
+    "plan-operation" => hub::operation::plan,
+    "check-guard" => hub::operation::check_guard,
     "check-member" => launch::member::check,
     "ensure-nodes" => launch::nodes::ensure,
     "check-nodes" => launch::nodes::check,

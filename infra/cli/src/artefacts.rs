@@ -1,5 +1,6 @@
 //! The shipped templates and state machines, laid content-addressed into an artefact bucket, and the founder's stack made of them.
 
+use crate::session::Place;
 use domain::ids::sha256_hex;
 use local_cloud::{Cloud, DeployError};
 use std::collections::BTreeMap;
@@ -11,10 +12,12 @@ pub const HUB: &str = include_str!("../../aws/hub.yaml");
 /// A member.
 pub const MEMBER: &str = include_str!("../../aws/member.yaml");
 /// State machines, as shipped, by name.
-pub const MACHINES: [(&str, &str); 6] = [
+pub const MACHINES: [(&str, &str); 8] = [
     ("launch-network", include_str!("../../../statemachines/launch-network.asl.json")),
     ("hold-ceremony", include_str!("../../../statemachines/hold-ceremony.asl.json")),
     ("run-node-command", include_str!("../../../statemachines/run-node-command.asl.json")),
+    ("pass-root-act", include_str!("../../../statemachines/pass-root-act.asl.json")),
+    ("operate-nodes", include_str!("../../../statemachines/operate-nodes.asl.json")),
     ("remove-resources", include_str!("../../../statemachines/remove-resources.asl.json")),
     ("remove-network", include_str!("../../../statemachines/remove-network.asl.json")),
     ("settle-execution", include_str!("../../../statemachines/settle-execution.asl.json")),
@@ -43,7 +46,8 @@ impl Default for Artefacts {
 
 /// Puts the artefacts into a bucket of the account and region, and deploys founder.yaml from there.
 /// In the local cloud the functions' code and nodectl are this program itself, so their objects only say so.
-pub fn deploy(cloud: &Cloud, artefacts: &Artefacts, account: &str, region: &str, image: &str) -> Result<BTreeMap<String, String>, DeployError> {
+pub fn deploy(cloud: &Cloud, artefacts: &Artefacts, account: &str, place: &Place) -> Result<BTreeMap<String, String>, DeployError> {
+    let region = place.region.as_str();
     let bucket = format!("{PREFIX}-artefacts-{account}-{region}");
     cloud.make_bucket(account, region, &bucket);
     let put = |name: &str, text: &str| -> Result<String, DeployError> {
@@ -63,7 +67,8 @@ pub fn deploy(cloud: &Cloud, artefacts: &Artefacts, account: &str, region: &str,
         ("HubTemplateKey", put("hub.yaml", &artefacts.hub)?),
         ("MemberTemplateKey", put("member.yaml", &artefacts.member)?),
         ("MachinesPrefix", machines),
-        ("Image", image.to_string()),
+        ("Image", place.image.clone()),
+        ("Cidr", place.cidr.clone()),
         ("CodeKey", code),
         ("NodectlKey", nodectl),
         ("NodectlSha256", sha256_hex(b"the nodectl library linked into this program")),

@@ -1,9 +1,24 @@
 //! `.consortium/`: where the local world lies between commands, and the lock that keeps two commands from one world.
 
+use domain::ids::sha256_hex;
 use domain::{Class, Fault};
 use local_cloud::World;
+use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+
+/// What a home of process machines was begun with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The chain program, whole path.
+    pub irita: String,
+    /// Region that the founder's stack says it is in.
+    pub region: String,
+    /// Image that it says it runs; the program is used in its place.
+    pub image: String,
+    /// Loopback range of the machines.
+    pub cidr: String,
+}
 
 /// The folder, held by this process while it lives.
 pub struct Home {
@@ -28,6 +43,46 @@ impl Home {
             }
             Err(TryLockError::Error(e)) => Err(io(&path, e)),
         }
+    }
+
+    /// Where the background cloud listens.
+    pub fn socket(folder: &Path) -> PathBuf {
+        folder.join("cloud.sock")
+    }
+
+    /// Whether a folder is one of process machines; looked at without holding it.
+    pub fn has_processes(folder: &Path) -> bool {
+        folder.join("processes.json").exists()
+    }
+
+    /// What it was begun with; `None` if its machines are simulated.
+    pub fn settings(&self) -> Result<Option<Settings>, Fault> {
+        let path = self.folder.join("processes.json");
+        match fs::read(&path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(io(&path, e)),
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| Fault::internal(format!("{}: {e}", path.display()))),
+        }
+    }
+
+    /// Makes the folder one of process machines, or gives it another chain program. `Conflict` if its machines are simulated.
+    pub fn set_processes(&self, irita: &Path, region: &str, image: &str) -> Result<(), Fault> {
+        let irita = irita.canonicalize().map_err(|e| Fault::field("--irita", format!("{}: {e}", irita.display()), "--irita /usr/local/bin/irita"))?;
+        let before = self.settings()?;
+        if before.is_none() && self.world_file().exists() {
+            let why = format!("{} holds simulated machines; choose another folder with --home", self.folder.display());
+            return Err(Fault::new(Class::Conflict, why));
+        }
+        let folder = self.folder.canonicalize().map_err(|e| io(&self.folder, e))?;
+        // Each folder its own range, so that two of them can be up at once.
+        let hash = sha256_hex(folder.to_string_lossy().as_bytes());
+        let number = u64::from_str_radix(&hash[..8], 16).unwrap_or_default();
+        let cidr = format!("127.{}.{}.0/20", 16 + number % 200, (number / 200 % 16) * 16);
+        let (region, image, cidr) = before.map(|s| (s.region, s.image, s.cidr)).unwrap_or((region.into(), image.into(), cidr));
+        let settings = Settings { irita: irita.display().to_string(), region, image, cidr };
+        let path = self.folder.join("processes.json");
+        let text = serde_json::to_vec(&settings).map_err(|e| Fault::internal(e.to_string()))?;
+        fs::write(&path, text).map_err(|e| io(&path, e))
     }
 
     /// The world's file.

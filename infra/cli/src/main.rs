@@ -1,113 +1,200 @@
-//! `consortium`: launches, watches and removes IRITA networks; here on the local cloud.
+//! `consortium`: launches, watches and operates IRITA networks; here on the local cloud.
 
-mod commands;
+mod cli;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
+use cli::{Cli, CloudCommand, Command, ConfigCommand, NodeKind};
+use consortium::daemon::{self, Asked};
+use consortium::home::Home;
+use consortium::out::Out;
+use consortium::session::{Place, Session};
+use consortium::work::Work;
+use consortium::{commands, out::Said};
+use domain::request::Request;
 use domain::{Class, Fault};
-use std::path::PathBuf;
+use serde_json::{Map, Value, json};
+use std::path::Path;
 use std::process::ExitCode;
 
-/// Launch, watch and remove an IRITA consortium network. 启动、查看、移除 IRITA 联盟链网络。
-///
-/// Without an AWS account everything runs on the local cloud: the shipped state machines, functions and templates in this
-/// process and in virtual time. Its world lies in .consortium/.
-#[derive(Parser)]
-#[command(
-    version,
-    after_help = "Examples:\n  consortium launch events/console/launch-testnet.json\n  consortium status testnet\n  consortium remove testnet\n  consortium rehearse events/console/launch-testnet.json --seed 7 --json\n\nExit codes: 0 as asked · 1 failed and undone · 2 bad request, nothing was called · 3 something is left"
-)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-    /// Folder that holds the local world
-    #[arg(long, global = true, default_value = ".consortium")]
-    home: PathBuf,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Launch the network that a request file asks for
-    #[command(
-        after_help = "Examples:\n  consortium launch events/console/launch-testnet.json --plan\n  consortium launch events/console/launch-testnet.json --fault node2:vote=mute\n\nThe smallest request:\n  {\"network\":\"testnet\",\"chain_id\":\"testnet\",\"size\":\"test\",\"validators\":4}"
-    )]
-    Launch {
-        /// Request (JSON)
-        file: PathBuf,
-        /// Stop after the plan and its price
-        #[arg(long)]
-        plan: bool,
-        #[command(flatten)]
-        options: Options,
-    },
-    /// Show a network: nodes, heights, votes, leftovers
-    #[command(after_help = "Example:\n  consortium status testnet --json")]
-    Status {
-        /// Network
-        network: String,
-        /// One JSON object and nothing else
-        #[arg(long)]
-        json: bool,
-    },
-    /// Remove a network and everything that carries its tags
-    #[command(after_help = "Example:\n  consortium remove testnet --keep-data")]
-    Remove {
-        /// Network
-        network: String,
-        /// Keep the data volumes
-        #[arg(long)]
-        keep_data: bool,
-        #[command(flatten)]
-        options: Options,
-    },
-    /// Launch, check, remove and prove that nothing is left, in a scratch world
-    #[command(after_help = "Example:\n  consortium rehearse events/console/launch-testnet.json --seed 7 --json")]
-    Rehearse {
-        /// Request (JSON)
-        file: PathBuf,
-        /// The same seed gives the same run
-        #[arg(long, default_value_t = 1)]
-        seed: u64,
-        #[command(flatten)]
-        options: Options,
-    },
-}
-
-/// What every workflow takes.
-#[derive(clap::Args)]
-struct Options {
-    /// One JSON object and nothing else on stdout
-    #[arg(long)]
-    json: bool,
-    /// A fault on purpose: <Action>#<nth>=<Code>|lost|twice|died or <node>:ssm=never|vote=mute|pull=fail (repeatable)
-    #[arg(long = "fault", value_name = "FAULT")]
-    faults: Vec<String>,
-}
-
 fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    // The node program is inside this one, so that a machine that is a process needs nothing else.
+    if args.first().is_some_and(|a| a == "nodectl") {
+        return nodectl::program(args[1..].to_vec());
+    }
     let cli = Cli::parse();
-    // Time stands still unless every task waits; then it jumps to the next timer.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(e) => return refuse(&Fault::internal(e.to_string()), false),
-    };
-    let (json, done) = match &cli.command {
-        Command::Launch { file, plan, options } => (options.json, runtime.block_on(commands::launch::run(&cli.home, file, *plan, options))),
-        Command::Status { network, json } => (*json, runtime.block_on(commands::status::run(&cli.home, network, *json))),
-        Command::Remove { network, keep_data, options } => (options.json, runtime.block_on(commands::remove::run(&cli.home, network, *keep_data, options))),
-        Command::Rehearse { file, seed, options } => (options.json, runtime.block_on(commands::rehearse::run(file, *seed, options))),
-    };
-    match done {
-        Ok(code) => ExitCode::from(code),
-        Err(fault) => refuse(&fault, json),
+    let out = Out::here();
+    let (json, done) = carry_out(cli, &out);
+    ExitCode::from(done.unwrap_or_else(|fault| out.refuse(&fault, json)))
+}
+
+/// A runtime in which time stands still unless every task waits (then it jumps to the next timer), or a real one.
+fn runtime(real: bool) -> Result<tokio::runtime::Runtime, Fault> {
+    let made = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(!real).build();
+    made.map_err(|e| Fault::internal(e.to_string()))
+}
+
+/// Gives whether `--json` was asked for, and the exit code.
+fn carry_out(cli: Cli, out: &Out) -> (bool, Result<u8, Fault>) {
+    let home = cli.home.clone();
+    match cli.command {
+        Command::Rehearse { file, seed, options } => {
+            let run = || -> Result<u8, Fault> {
+                let (value, _) = commands::request(&file)?;
+                runtime(false)?.block_on(commands::rehearse::run(&value, seed, &options, out))
+            };
+            (options.json, run())
+        }
+        Command::Launch { file, plan, node, irita, options } => {
+            let json = options.json;
+            let run = || -> Result<u8, Fault> {
+                let (value, request) = commands::request(&file)?;
+                if let Some(NodeKind::Process) = node {
+                    let irita = irita.ok_or_else(|| Fault::field("--irita", "is needed with --node process", "--irita /usr/local/bin/irita"))?;
+                    up(&home, Some(&irita), &request)?;
+                }
+                work(&home, Work::Launch { request: value, plan, options }, (&request).into(), out)
+            };
+            (json, run())
+        }
+        Command::Recover { network, node, name } => (false, recover(&home, &network, &node, &name)),
+        Command::Cloud(command) => (false, cloud(&home, command, out)),
+        other => {
+            let asked = match as_work(other) {
+                Ok(asked) => asked,
+                Err(fault) => return (false, Err(fault)),
+            };
+            (asked.json(), work(&home, asked, Place::default(), out))
+        }
     }
 }
 
-/// Says why not. A bad request is 2, everything else 1.
-fn refuse(fault: &Fault, json: bool) -> ExitCode {
-    if json {
-        println!("{}", serde_json::json!({"status": "refused", "error": {"name": fault.class.error_name(), "message": fault.message}}));
+/// A command as work for a cloud.
+fn as_work(command: Command) -> Result<Work, Fault> {
+    let look = |network, verb: &str, targets, params, json| Work::Look { network, verb: verb.into(), targets, params, json };
+    let operate = |network, verb: &str, targets, params, whole_stop, options| Work::Operate { network, verb: verb.into(), targets, params, whole_stop, options };
+    Ok(match command {
+        Command::Status { network, json } => Work::Status { network, json },
+        Command::Remove { network, keep_data, options } => Work::Remove { network, keep_data, options },
+        Command::Health { network, nodes, json } => look(network, "check-health", nodes, json!({}), json),
+        Command::Logs { network, nodes, lines, json } => look(network, "read-log", nodes, json!({"lines": lines}), json),
+        Command::Keys { network, nodes, json } => look(network, "list-keys", nodes, json!({}), json),
+        Command::Config(ConfigCommand::Get { network, nodes, config, app, json }) => look(network, "read-config", nodes, json!({"config_toml": config, "app_toml": app}), json),
+        Command::Config(ConfigCommand::Set { network, nodes, config, app, whole_stop, options }) => {
+            let params = json!({"config_toml": values("--config", &config)?, "app_toml": values("--app", &app)?});
+            operate(network, "change-config", nodes, params, whole_stop, options)
+        }
+        Command::Start { network, nodes, options } => operate(network, "start", nodes, json!({}), false, options),
+        Command::Stop { network, nodes, whole_stop, options } => operate(network, "stop", nodes, json!({}), whole_stop, options),
+        Command::Restart { network, nodes, whole_stop, options } => operate(network, "restart", nodes, json!({}), whole_stop, options),
+        Command::Unjail { network, node, options } => operate(network, "unjail", vec![node], json!({}), false, options),
+        Command::Launch { .. } | Command::Rehearse { .. } | Command::Recover { .. } | Command::Cloud(_) => return Err(Fault::internal("not work for a cloud")),
+    })
+}
+
+/// `mempool.size=8000` as path and value: JSON if it is a number, true or false, else text.
+fn values(option: &str, given: &[String]) -> Result<Map<String, Value>, Fault> {
+    let one = |text: &String| {
+        let (path, value) = text.split_once('=').ok_or_else(|| Fault::field(option, format!("`{text}` has no ="), "mempool.size=8000"))?;
+        let parsed = serde_json::from_str(value).ok().filter(|v: &Value| v.is_i64() || v.is_boolean());
+        Ok((path.to_string(), parsed.unwrap_or_else(|| json!(value))))
+    };
+    given.iter().map(one).collect()
+}
+
+/// Carries work out where the home's machines are: here, or in the background cloud.
+fn work(home: &Path, work: Work, place: Place, out: &Out) -> Result<u8, Fault> {
+    if Home::has_processes(home) {
+        return runtime(true)?.block_on(daemon::ask(home, &Asked::Work(Box::new(work)), out));
     }
-    eprintln!("{}: {fault}", fault.class.error_name());
-    ExitCode::from(if fault.class == Class::InvalidInput { 2 } else { 1 })
+    let launches = matches!(work, Work::Launch { .. });
+    if !launches && !home.join("world.json").exists() {
+        return Err(Fault::new(Class::NotFound, format!("there is no local world in {} yet; begin with: consortium launch events/console/launch-testnet.json", home.display())));
+    }
+    let held = Home::take(home)?;
+    runtime(false)?.block_on(async {
+        let world = held.world()?;
+        // A world stays in the region that it was begun in.
+        let region = world.as_ref().and_then(|w| w.stacks.values().next()).map(|s| s.region.clone());
+        let place = Place { region: region.unwrap_or(place.region), ..place };
+        let session = Session::open(world, 1, Some(held.world_file()), &place).await?;
+        let done = work.run(&session, out).await;
+        session.cloud.save().map_err(|e| Fault::internal(e.to_string()))?;
+        done
+    })
+}
+
+/// Makes a home one of process machines and starts its background cloud.
+fn up(home: &Path, irita: Option<&Path>, request: &Request) -> Result<(), Fault> {
+    let real = runtime(true)?;
+    if real.block_on(daemon::is_up(home)) {
+        return Ok(());
+    }
+    if let Some(irita) = irita {
+        Home::take(home)?.set_processes(irita, &request.region, &request.image)?;
+    }
+    real.block_on(daemon::start(home))
+}
+
+fn cloud(home: &Path, command: CloudCommand, out: &Out) -> Result<u8, Fault> {
+    let ask = |asked: Asked| runtime(true)?.block_on(daemon::ask(home, &asked, out));
+    match command {
+        CloudCommand::Up { irita } => {
+            let default = Request::from_text(domain::request::EXAMPLE.as_bytes())?;
+            up(home, irita.as_deref(), &default)?;
+            ask(Asked::Where)
+        }
+        CloudCommand::Down => {
+            let code = ask(Asked::Down)?;
+            runtime(true)?.block_on(daemon::ended(home))?;
+            Ok(code)
+        }
+        CloudCommand::Status => ask(Asked::Where),
+        CloudCommand::Run => runtime(true)?.block_on(daemon::run(home)).map(|()| 0),
+    }
+}
+
+/// Hands standard input to nodectl on the node's own machine: a mnemonic passes through no cloud and no log.
+fn recover(home: &Path, network: &str, node: &str, name: &str) -> Result<u8, Fault> {
+    if !Home::has_processes(home) {
+        let hint = "on AWS open a session on the node (aws ssm start-session) and type: nodectl recover NAME IMAGE";
+        return Err(Fault::new(Class::InvalidInput, format!("simulated machines have no keyring to put a real key into; {hint}")));
+    }
+    let (say, said) = std::sync::mpsc::channel();
+    let out = Out::to(move |s| drop(say.send(s)));
+    let status = Work::Status { network: network.into(), json: true };
+    runtime(true)?.block_on(daemon::ask(home, &Asked::Work(Box::new(status)), &out))?;
+    drop(out);
+    let found: Value = said.iter().find_map(|s| if let Said::Out(text) = s { serde_json::from_str(&text).ok() } else { None }).unwrap_or_default();
+    let instance = found["nodes"].as_array().into_iter().flatten().find(|n| n["name"] == json!(node)).and_then(|n| n["instance_id"].as_str());
+    let instance = instance.ok_or_else(|| Fault::field("NODE", format!("`{node}` is not a node of {network}"), "node0"))?;
+    let mut program = std::process::Command::new("/proc/self/exe");
+    program.args(["nodectl", "recover", name, "process", "--machine"]).arg(home.join("machines").join(instance));
+    let status = program.status().map_err(|e| Fault::internal(format!("nodectl: {e}")))?;
+    Ok(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_command_is_well_formed_and_shows_an_example() {
+        let mut cli = Cli::command();
+        cli.clone().debug_assert();
+        for command in cli.get_subcommands_mut().filter(|c| !c.is_hide_set() && c.get_name() != "help") {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Example"), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn values_are_read_by_their_form() {
+        let given = ["mempool.size=8000", "p2p.pex=false", "consensus.timeout_commit=2s", "moniker=a=b"].map(String::from);
+        let read = values("--config", &given).expect("reads");
+        assert_eq!(Value::Object(read), json!({"mempool.size": 8000, "p2p.pex": false, "consensus.timeout_commit": "2s", "moniker": "a=b"}));
+        assert!(values("--config", &["mempool.size".to_string()]).is_err());
+        assert_eq!(as_work(Command::Status { network: "n".into(), json: true }).map(|w| w.json()), Ok(true));
+    }
 }

@@ -3,6 +3,7 @@
 use domain::ids;
 use domain::manifest::{Lock, Manifest};
 use local_cloud::Cloud;
+use nodectl::Service;
 use serde_json::{Value, json};
 
 /// One node as the world shows it.
@@ -22,8 +23,10 @@ pub struct NodeReport {
     pub volumes: Vec<String>,
     /// Height; 0 when irita does not run.
     pub height: u64,
-    /// Its vote is in the last block.
+    /// Its vote is in one of the last three commits below the tip.
     pub signing: bool,
+    /// The service that runs irita.
+    pub service: Service,
 }
 
 /// A network as the world shows it.
@@ -53,42 +56,62 @@ pub fn manifests(cloud: &Cloud, network: &str) -> Vec<Manifest> {
     objects.filter(|(k, _)| k.starts_with(&prefix)).filter_map(|(_, o)| serde_json::from_str(&o.text).ok()).collect()
 }
 
-/// The network, if it was ever recorded.
-pub fn network(cloud: &Cloud, network: &str) -> Option<NetworkReport> {
+/// The network, if it was ever recorded: each node is asked itself.
+pub async fn network(cloud: &Cloud, network: &str) -> Option<NetworkReport> {
     let manifest = manifests(cloud, network).pop()?;
     cloud.settle();
-    let now = cloud.now_ms();
-    let world = cloud.world();
-    let chain = world.chains.get(manifest.genesis["sha256"].as_str().unwrap_or_default());
-    let last = chain.and_then(|c| c.blocks.last());
-    let node = |n: &domain::manifest::ManifestNode| {
-        let instance = world.instances.get(&n.instance);
-        let process = world.processes.get(&n.instance);
-        NodeReport {
+    let mut nodes = vec![];
+    for n in &manifest.nodes {
+        let status = cloud.rpc(&n.instance, "/status").await.and_then(|b| nodectl::status(&b).ok());
+        let service = cloud.service(&n.instance).await;
+        let now = cloud.now_ms();
+        let world = cloud.world();
+        nodes.push(NodeReport {
             name: n.name.clone(),
             instance: n.instance.clone(),
-            state: instance.map(|i| i.state(now)).unwrap_or("gone").into(),
+            state: world.instances.get(&n.instance).map(|i| i.state(now)).unwrap_or("gone").into(),
             ip: n.private_ip.clone(),
             peer: n.node_id.clone(),
             volumes: n.volumes.iter().filter(|v| world.volumes.contains_key(*v)).cloned().collect(),
-            height: process.map(|p| p.height).unwrap_or(0),
-            signing: process.is_some() && last.is_some_and(|b| b.signed.contains(&n.cons_address)),
+            height: status.map(|s| s.height).unwrap_or(0),
+            signing: false,
+            service,
+        });
+    }
+    let height = nodes.iter().map(|n| n.height).max().unwrap_or(0);
+    if let Some(best) = nodes.iter().find(|n| n.height == height && height > 0) {
+        let mut signed: Vec<String> = vec![];
+        for h in nodectl::recent_commits(height) {
+            let commit = cloud.rpc(&best.instance, &format!("/commit?height={h}")).await;
+            signed.extend(commit.and_then(|b| nodectl::commit(&b).ok().flatten()).into_iter().flat_map(|c| c.signed));
         }
-    };
-    Some(NetworkReport {
-        nodes: manifest.nodes.iter().map(node).collect(),
-        height: last.map(|b| b.height).unwrap_or(0),
-        double_signs: chain.map(|c| c.double_signs.clone()).unwrap_or_default(),
-        manifest,
-    })
+        for (node, n) in nodes.iter_mut().zip(&manifest.nodes) {
+            node.signing = node.height > 0 && signed.contains(&n.cons_address);
+        }
+    }
+    let world = cloud.world();
+    let chain = world.chains.get(manifest.genesis["sha256"].as_str().unwrap_or_default());
+    Some(NetworkReport { nodes, height, double_signs: chain.map(|c| c.double_signs.clone()).unwrap_or_default(), manifest })
+}
+
+/// Who rules the chain, in words.
+pub fn ruled_by(manifest: &Manifest) -> String {
+    let holders: Vec<&str> = manifest.approval["holders"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    format!(
+        "ruled by {} of {} root keys, for the chain's whole life (held on {}; root {})",
+        manifest.approval["threshold"],
+        holders.len(),
+        holders.join(", "),
+        manifest.approval["root"].as_str().unwrap_or("unknown")
+    )
 }
 
 /// What exists with a network's tags and belongs to nothing that was asked for.
 /// `kept` = volumes that a person asked to keep.
 pub fn left(cloud: &Cloud, network: &str, kept: &[String]) -> Vec<String> {
     cloud.settle();
-    let owned = match self::network(cloud, network) {
-        Some(r) if r.manifest.state == "launched" => r.manifest.nodes,
+    let owned = match manifests(cloud, network).pop() {
+        Some(m) if m.state == "launched" => m.nodes,
         _ => vec![],
     };
     let bucket = hub_bucket(cloud).unwrap_or_default();
@@ -116,7 +139,7 @@ pub fn left(cloud: &Cloud, network: &str, kept: &[String]) -> Vec<String> {
 pub fn nodes_json(nodes: &[NodeReport]) -> Value {
     let one = |n: &NodeReport| {
         json!({"name": n.name, "instance_id": n.instance, "state": n.state, "ip": n.ip, "volumes": n.volumes, "peer": format!("{}@{}:26656", n.peer, n.ip),
-            "height": n.height, "signing": n.signing})
+            "height": n.height, "signing": n.signing, "service": n.service.state, "restarts": n.service.restarts})
     };
     nodes.iter().map(one).collect()
 }

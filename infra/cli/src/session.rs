@@ -5,7 +5,7 @@ use artefacts::Artefacts;
 use domain::plan::Plan;
 use domain::request::Request;
 use domain::{Class, Fault};
-use local_cloud::{Cloud, World};
+use local_cloud::{Cloud, Machines, World};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,17 +22,21 @@ pub struct Place {
     pub region: String,
     /// Image that its nodes run.
     pub image: String,
+    /// Address range of the founder's network.
+    pub cidr: String,
+    /// Machines that are processes of this computer; `None` = simulated ones.
+    pub machines: Option<Machines>,
 }
 
 impl Default for Place {
     fn default() -> Place {
-        Place { region: "us-east-1".into(), image: domain::request::DEFAULT_IMAGE.into() }
+        Place { region: "us-east-1".into(), image: domain::request::DEFAULT_IMAGE.into(), cidr: "10.64.0.0/20".into(), machines: None }
     }
 }
 
 impl From<&Request> for Place {
     fn from(request: &Request) -> Place {
-        Place { region: request.region.clone(), image: request.image.clone() }
+        Place { region: request.region.clone(), image: request.image.clone(), ..Place::default() }
     }
 }
 
@@ -79,12 +83,23 @@ impl Session {
         let world = world.unwrap_or(fresh);
         // The SDK's back-off jitter comes from this generator.
         fastrand::seed(world.seed);
-        let cloud = Cloud::open(world, wiring::code(), file);
-        let outputs = artefacts::deploy(&cloud, artefacts, ACCOUNT, &place.region, &place.image).map_err(Fault::internal)?;
-        if !cloud.abort_interrupted().is_empty() {
+        let cloud = Cloud::open(world, wiring::code(), file, place.machines.clone());
+        let outputs = artefacts::deploy(&cloud, artefacts, ACCOUNT, place).map_err(Fault::internal)?;
+        // In real time settling takes minutes, and a person may look meanwhile.
+        if !cloud.abort_interrupted().is_empty() && place.machines.is_none() {
             cloud.idle().await;
         }
         Ok(Session { cloud, outputs })
+    }
+
+    /// Whether its machines are processes, in real time.
+    pub fn real(&self) -> bool {
+        self.cloud.machines().is_some()
+    }
+
+    /// What its seconds are.
+    pub fn seconds_word(&self) -> &'static str {
+        if self.real() { "seconds" } else { "virtual seconds" }
     }
 
     fn output(&self, name: &str) -> Result<&str, Fault> {
@@ -176,8 +191,8 @@ impl Session {
     }
 
     /// What `--json` gives of a network after something was done to it.
-    pub fn summary(&self, status: &str, network: &str, outcome: Option<&Outcome>, kept: &[String]) -> Value {
-        let found = report::network(&self.cloud, network);
+    pub async fn summary(&self, status: &str, network: &str, outcome: Option<&Outcome>, kept: &[String]) -> Value {
+        let found = report::network(&self.cloud, network).await;
         let left = report::left(&self.cloud, network, kept);
         let manifest = found.as_ref().map(|f| &f.manifest);
         let signed = match (&found, manifest.and_then(|m| m.verdict["validators_signed"].as_u64())) {

@@ -2,6 +2,7 @@
 
 use crate::faults::{Faults, Injected};
 use crate::latency::{API_CALL, Range};
+use crate::machines::Machines;
 use crate::services;
 use crate::world::World;
 use serde_json::Value;
@@ -131,6 +132,8 @@ pub(crate) struct Inner {
     pub node_locks: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// A defect on purpose in what callers send.
     pub tamper: Mutex<Option<Tamper>>,
+    /// What makes instances real; without it they and their time are simulated.
+    pub machines: Option<Machines>,
     /// What roles were refused: `(role, action, resource)`.
     pub refusals: Mutex<Vec<(String, String, String)>>,
 }
@@ -140,9 +143,9 @@ pub(crate) struct Inner {
 pub struct Cloud(pub(crate) Arc<Inner>);
 
 impl Cloud {
-    /// Opens a world. `file` = where every change is written; `None` = nowhere.
-    /// Must be called inside a current-thread tokio runtime with a paused clock.
-    pub fn open(world: World, code: Code, file: Option<PathBuf>) -> Cloud {
+    /// Opens a world. `file` = where every change is written; `None` = nowhere. Must be called inside a current-thread tokio
+    /// runtime: without `machines` one with a paused clock, with them (processes live in real time) one with a running clock.
+    pub fn open(world: World, code: Code, file: Option<PathBuf>, machines: Option<Machines>) -> Cloud {
         let base_ms = world.now_ms;
         let inner = Inner {
             world: Mutex::new(world),
@@ -157,6 +160,7 @@ impl Cloud {
             refusals: Mutex::default(),
             tamper: Mutex::default(),
             node_locks: Mutex::default(),
+            machines,
         };
         let cloud = Cloud(Arc::new(inner));
         crate::services::ssm::resume(&cloud);
@@ -169,8 +173,11 @@ impl Cloud {
         self.0.world.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Virtual time, ms since 1970.
+    /// Time, ms since 1970: virtual in a simulated world, the computer's where machines are processes.
     pub fn now_ms(&self) -> u64 {
+        if self.0.machines.is_some() {
+            return std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map(|d| d.as_millis() as u64).unwrap_or_default();
+        }
         self.0.base_ms + self.0.began.elapsed().as_millis() as u64
     }
 
@@ -207,9 +214,14 @@ impl Cloud {
         }
     }
 
+    /// How long something takes: sampled in a simulated world, no time of its own where machines are processes.
+    pub(crate) fn lasts(&self, world: &mut World, range: Range) -> u64 {
+        if self.0.machines.is_some() { 0 } else { world.between(range.0, range.1) }
+    }
+
     /// Waits a sampled time.
     pub(crate) async fn pass(&self, range: Range) {
-        let ms = self.world().between(range.0, range.1);
+        let ms = self.lasts(&mut self.world(), range);
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
 
@@ -254,6 +266,9 @@ impl Cloud {
             reply = services::dispatch(self, &call).await;
         }
         if services::mutates(&call.action) {
+            if call.service == "ec2" {
+                self.follow_world().await;
+            }
             self.changed();
         }
         match injected {

@@ -3,14 +3,17 @@
 //! It knows the services' wire protocols and the node program, not the handlers: whoever starts it gives the functions' code.
 
 mod chain;
+mod chain_state;
 mod cloud;
 mod deploy;
 mod faults;
 mod iam;
 mod latency;
+mod machines;
 pub mod names;
 mod node;
 mod query;
+mod serve;
 mod services;
 mod states;
 mod wire;
@@ -18,6 +21,7 @@ pub mod world;
 
 pub use cloud::{ApiError, Call, Cloud, Code, Exchange, Principal, Run, RunError};
 pub use deploy::{DeployError, parse as parse_template};
+pub use machines::Machines;
 pub use faults::{Faults, Injected, Spec};
 pub use world::World;
 

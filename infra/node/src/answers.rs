@@ -9,6 +9,8 @@ use serde_json::Value;
 pub struct Key {
     /// Account address, `iaa…`.
     pub address: String,
+    /// Compressed public key, base64; empty for a multisig.
+    pub public_key: String,
 }
 
 /// `/status`, as far as we care.
@@ -20,6 +22,8 @@ pub struct Status {
     pub network: String,
     /// Height.
     pub height: u64,
+    /// Time of that block, RFC 3339.
+    pub block_time: String,
     /// Fetching old blocks.
     pub catching_up: bool,
     /// 0 = jailed or removed.
@@ -55,11 +59,59 @@ pub fn done(what: &str, output: &Output) -> Result<(), Fault> {
 
 /// `keys add --output json`: on stderr; `keys show --output json`: on stdout.
 pub fn key(output: &Output) -> Result<Key, Fault> {
-    done("keys", output)?;
-    let line = output.stdout.lines().chain(output.stderr.lines()).find(|l| l.starts_with('{')).ok_or_else(|| bad("keys", "no JSON"))?;
-    let value: Value = serde_json::from_str(line).map_err(|e| bad("keys", e))?;
+    let value = json("keys", output)?;
     let address = value["address"].as_str().ok_or_else(|| bad("keys", "no address"))?;
-    Ok(Key { address: address.into() })
+    let public_key: Value = value["pubkey"].as_str().and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
+    Ok(Key { address: address.into(), public_key: public_key["key"].as_str().unwrap_or_default().into() })
+}
+
+/// `keys list --output json`: names, types and addresses.
+pub fn keys(output: &Output) -> Result<Vec<Value>, Fault> {
+    done("keys list", output)?;
+    let all: Vec<Value> = serde_json::from_str(output.stdout.trim()).map_err(|e| bad("keys list", e))?;
+    Ok(all.iter().map(|k| serde_json::json!({"name": k["name"], "type": k["type"], "address": k["address"]})).collect())
+}
+
+/// JSON that irita printed, on whichever stream.
+pub fn json(what: &str, output: &Output) -> Result<Value, Fault> {
+    done(what, output)?;
+    let lines = || output.stdout.lines().chain(output.stderr.lines());
+    let line = lines().find(|l| l.starts_with('{')).ok_or_else(|| bad(what, "no JSON"))?;
+    serde_json::from_str(line).map_err(|e| bad(what, e))
+}
+
+/// `/net_info`: number of peers.
+pub fn peers(body: &Value) -> u64 {
+    number(body, "/result/n_peers").unwrap_or_default()
+}
+
+/// Heights of the last three commits that are canonical at a height. The tip's own may still lack votes that come late; and of
+/// fast blocks any single one may lack a vote.
+pub fn recent_commits(height: u64) -> std::ops::RangeInclusive<u64> {
+    height.saturating_sub(3).max(1)..=height.saturating_sub(1).max(1)
+}
+
+/// Why a log ends: its last error or panic, or else its last three lines, in at most 500 characters.
+pub fn last_words(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    let why = lines.iter().rposition(|l| l.starts_with("Error:") || l.starts_with("panic:"));
+    let from = why.unwrap_or(lines.len().saturating_sub(3));
+    let most = if why.is_some() { 1 } else { 3 };
+    domain::ids::shorten(&log_lines(&lines[from..].iter().take(most).copied().collect::<Vec<_>>().join("\n")), 500)
+}
+
+/// Log lines (`--log_format json`) as a person reads them: time, level, message, error. Other lines (a panic) stay as they are.
+pub fn log_lines(text: &str) -> String {
+    let line = |l: &str| match serde_json::from_str::<Value>(l) {
+        Ok(v) if v.is_object() => {
+            let word = |k: &str| v[k].as_str().unwrap_or_default().to_string();
+            let height = v.get("height").map(|h| format!(" height={h}")).unwrap_or_default();
+            let err = v.get("err").map(|e| format!(" err={e}")).unwrap_or_default();
+            format!("{} {} {}{height}{err}", word("time"), word("level"), word("message"))
+        }
+        _ => l.to_string(),
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// `init`: JSON on stderr; gives the peer id.
@@ -94,6 +146,7 @@ pub fn status(body: &Value) -> Result<Status, Fault> {
         node_id: text(body, "/result/node_info/id")?,
         network: text(body, "/result/node_info/network")?,
         height: number(body, "/result/sync_info/latest_block_height")?,
+        block_time: text(body, "/result/sync_info/latest_block_time")?,
         catching_up: body.pointer("/result/sync_info/catching_up").and_then(Value::as_bool).unwrap_or(false),
         power: number(body, "/result/validator_info/voting_power")?,
         cons_address: text(body, "/result/validator_info/address")?,
@@ -139,6 +192,14 @@ mod tests {
         let tendermint = include_str!("../tests/fixtures/tendermint.jsonl");
         let key = validator_key(&recorded(tendermint, &["tendermint", "show-validator"])).expect("key");
         assert_eq!(key, "A+xFbEu37I48QemSdG4SwLrSxKFnI63sklvmSIUKGiqq");
+    }
+
+    #[test]
+    fn a_log_tells_why_it_ends() {
+        let usage = "{\"level\":\"info\",\"message\":\"starting\"}\nError: time: invalid duration \"nonsense\"\nUsage:\n  irita start [flags]\n";
+        assert_eq!(last_words(usage), "Error: time: invalid duration \"nonsense\"");
+        let line = "{\"level\":\"error\",\"module\":\"consensus\",\"err\":\"no space left on device\",\"time\":\"2026-11-22T20:59:33Z\",\"message\":\"CONSENSUS FAILURE!!!\"}\n";
+        assert_eq!(last_words(line), "2026-11-22T20:59:33Z error CONSENSUS FAILURE!!! err=\"no space left on device\"");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What an identity volume remembers: answers to orders already carried out, the highest epoch, the plan.
 
 use crate::host::Host;
-use crate::layout::identity;
+use crate::layout::Layout;
 use domain::order::{NodeAnswer, NodeOrder};
 use domain::{Class, Fault};
 use serde::{Deserialize, Serialize};
@@ -27,18 +27,24 @@ pub struct Pins {
     /// Hash of the accepted genesis.
     #[serde(default)]
     pub genesis_sha256: String,
+    /// Address of the consensus key that this identity was made with, upper hex.
+    #[serde(default)]
+    pub cons_address: String,
+    /// Highest height that this identity is known to have signed.
+    #[serde(default)]
+    pub signed_height: u64,
 }
 
 /// Reads the pins; `None` on a fresh identity.
 pub fn pins<H: Host>(host: &H) -> Result<Option<Pins>, Fault> {
-    let bytes = host.read(&identity("pins.json"))?;
+    let bytes = host.read(&Layout::of(host).identity("pins.json"))?;
     bytes.map(|b| serde_json::from_slice(&b).map_err(|e| Fault::internal(format!("pins.json: {e}")))).transpose()
 }
 
 /// Writes the pins.
 pub fn save<H: Host>(host: &H, pins: &Pins) -> Result<(), Fault> {
     let bytes = serde_json::to_vec(pins).map_err(|e| Fault::internal(e.to_string()))?;
-    host.write(&identity("pins.json"), &bytes, 0o600)
+    host.write(&Layout::of(host).identity("pins.json"), &bytes, 0o600)
 }
 
 /// Refuses an order of another network, another node or an older epoch, and remembers a newer one.
@@ -66,7 +72,7 @@ pub fn check_order<H: Host>(host: &H, order: &NodeOrder, node: &str) -> Result<P
 type Journal = BTreeMap<String, NodeAnswer>;
 
 fn read<H: Host>(host: &H) -> Result<Journal, Fault> {
-    let bytes = host.read(&identity("journal.json"))?;
+    let bytes = host.read(&Layout::of(host).identity("journal.json"))?;
     Ok(bytes.and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default())
 }
 
@@ -80,5 +86,5 @@ pub fn remember<H: Host>(host: &H, op: &str, answer: &NodeAnswer) -> Result<(), 
     let mut journal = read(host)?;
     journal.insert(op.into(), answer.clone());
     let bytes = serde_json::to_vec(&journal).map_err(|e| Fault::internal(e.to_string()))?;
-    host.write(&identity("journal.json"), &bytes, 0o600)
+    host.write(&Layout::of(host).identity("journal.json"), &bytes, 0o600)
 }

@@ -5,16 +5,22 @@
 
 mod answers;
 mod certificate;
+mod files;
 mod host;
 mod journal;
 mod layout;
 mod machine;
+mod process;
+mod program;
 mod toml;
 mod verbs;
 
-pub use answers::{Commit, Key, Status};
+pub use answers::{Commit, Key, Status, commit, recent_commits, status};
 pub use certificate::{Pem, check_certificate, public_key_of_certificate};
-pub use host::{Disk, Host, Instance, Output};
-pub use layout::*;
+pub use host::{Disk, Host, Instance, Output, Service};
+pub use journal::Pins;
+pub use layout::{Layout, ROOT};
 pub use machine::Machine;
-pub use verbs::run;
+pub use process::{ProcessHost, ProcessMachine};
+pub use program::program;
+pub use verbs::{check_identity::look as check_identity, run};

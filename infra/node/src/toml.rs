@@ -24,17 +24,28 @@ pub fn set(text: &str, values: &Map<String, Value>, file: &str) -> Result<String
         *old = item(value);
     }
     let text = doc.to_string();
-    let again: DocumentMut = text.parse().map_err(|e| Fault::internal(format!("{file}: {e}")))?;
     for (path, value) in values {
-        let mut found = again.as_item();
-        for part in path.split('.') {
-            found = found.get(part).ok_or_else(|| Fault::internal(format!("{file}: {path} was written and is not there")))?;
-        }
-        if found.to_string().trim() != item(value).to_string().trim() {
+        let found = get(&text, path, file)?;
+        if found != *value {
             return Err(Fault::internal(format!("{file}: {path} reads back as {found}")));
         }
     }
     Ok(text)
+}
+
+/// A value by dotted path.
+pub fn get(text: &str, path: &str, file: &str) -> Result<Value, Fault> {
+    let doc: DocumentMut = text.parse().map_err(|e| Fault::internal(format!("{file}: {e}")))?;
+    let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
+    let table = if section.is_empty() { Some(doc.as_table()) } else { doc.get(section).and_then(Item::as_table) };
+    let found = table.and_then(|t| t.get(key)).and_then(Item::as_value);
+    let found = found.ok_or_else(|| Fault::field(path, format!("{file} has no such value"), "\"consensus.timeout_commit\""))?;
+    Ok(match found {
+        toml_edit::Value::Boolean(b) => Value::Bool(*b.value()),
+        toml_edit::Value::Integer(n) => Value::from(*n.value()),
+        toml_edit::Value::String(s) => Value::from(s.value().clone()),
+        other => Value::from(other.to_string().trim()),
+    })
 }
 
 #[cfg(test)]
@@ -49,6 +60,8 @@ mod tests {
         let text = set(file, &values, "config.toml").expect("sets");
         assert!(text.contains("moniker = \"node1\"") && text.contains("addr_book_strict = false") && text.contains("size = 9000"));
         assert!(text.contains("keep-invalid-txs-in-cache = false"));
+        assert_eq!(get(&text, "mempool.size", "config.toml").expect("there"), json!(9000));
+        assert!(get(&text, "mempool.nope", "config.toml").is_err());
         for unknown in ["p2p.nope", "nope.size", "sizes"] {
             let Value::Object(values) = json!({ unknown: 1 }) else { panic!() };
             assert_eq!(set(file, &values, "config.toml").expect_err(unknown).class, Class::InvalidInput);

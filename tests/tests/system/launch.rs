@@ -28,7 +28,7 @@ fn the_same_seed_gives_the_same_run_and_another_one_does_not() {
         virtually(async move {
             let s = session(seed, &Artefacts::default()).await;
             let outcome = launch(&s, &request(4), &[]).await;
-            s.summary("launched", "testnet", Some(&outcome), &[]).to_string()
+            s.summary("launched", "testnet", Some(&outcome), &[]).await.to_string()
         })
     };
     assert_eq!(run(7), run(7));
@@ -69,17 +69,17 @@ fn a_dead_node_and_a_closed_port_are_seen() {
     virtually(async {
         let s = session(1, &Artefacts::default()).await;
         launch(&s, &request(4), &[]).await;
-        let nodes = report::network(&s.cloud, "testnet").expect("launched").nodes;
+        let nodes = report::network(&s.cloud, "testnet").await.expect("launched").nodes;
         s.cloud.kill_process(&nodes[3].instance);
         tokio::time::sleep(Duration::from_secs(30)).await;
-        let one_down = report::network(&s.cloud, "testnet").expect("launched");
+        let one_down = report::network(&s.cloud, "testnet").await.expect("launched");
         assert_eq!(one_down.nodes.iter().map(|n| n.signing).collect::<Vec<_>>(), [true, true, true, false]);
         // Without the peer port nobody reaches anybody, so nobody has two thirds.
         s.cloud.settle();
         s.cloud.world().plain.retain(|_, p| p.kind != "AWS::EC2::SecurityGroupIngress");
-        let before = report::network(&s.cloud, "testnet").expect("launched").height;
+        let before = report::network(&s.cloud, "testnet").await.expect("launched").height;
         tokio::time::sleep(Duration::from_secs(60)).await;
-        assert_eq!(report::network(&s.cloud, "testnet").expect("launched").height, before);
+        assert_eq!(report::network(&s.cloud, "testnet").await.expect("launched").height, before);
         assert!(matches!(look(&s, 4).await, World::Wrong(_)));
     });
 }

@@ -38,17 +38,17 @@ fn a_command_goes_only_to_a_machine_that_is_what_the_order_says() {
     virtually(async {
         let s = session(1, &Artefacts::default()).await;
         launch(&s, &request(4), &[]).await;
-        let node = report::network(&s.cloud, "testnet").expect("launched").nodes[1].clone();
+        let node = report::network(&s.cloud, "testnet").await.expect("launched").nodes[1].clone();
         let command = |network: &str, name: &str| {
             let nodes = json!([{"name": name, "instance": node.instance, "ip": node.ip}]);
-            order_of(network, json!({"verb": "start", "nodes": nodes, "targets": [], "seconds": 60, "params": {}}))
+            order_of(network, json!({"verb": "start", "nodes": nodes, "targets": [], "seconds": 60, "round": "", "tolerate": false, "params": {}}))
         };
         for (network, name) in [("othernet", "node1"), ("testnet", "node2")] {
             let (change, params) = command(network, name);
             let fault = order(&s, "send-command", change, params).await.expect_err("refused");
             assert_eq!(fault.class, Class::Denied, "{network} {name}: {fault}");
         }
-        let params = json!({"verb": "export-key", "nodes": [], "targets": [], "seconds": 60, "params": {}});
+        let params = json!({"verb": "export-key", "nodes": [], "targets": [], "seconds": 60, "round": "", "tolerate": false, "params": {}});
         assert_eq!(order(&s, "send-command", json!({}), params).await.expect_err("refused").class, Class::InvalidInput);
     });
 }

@@ -1,7 +1,7 @@
 //! `send-command` / `check-command` / `remove-commands`: one Run Command for many nodes, found again by its Comment.
 
 use crate::{Context, guard};
-use domain::order::{MemberOrder, NodeAnswer, NodeOrder, OrderNode, VERBS};
+use domain::order::{MemberOrder, NodeAnswer, NodeOrder, OrderNode, VERBS, is_reading};
 use domain::{Class, Fault, ids};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -12,17 +12,25 @@ const BATCH: usize = 50;
 /// Sends a verb to the `targets` among `nodes`. Undo: `remove-commands`.
 /// SendCommand has no token: a command with this Comment that is already there is the answer.
 pub async fn send(ctx: &Context, event: Value) -> Result<Value, Fault> {
-    let order = guard::accept(ctx, "send-command", event, true).await?;
-    let verb: String = guard::param(&order.params, "verb")?;
+    // A look needs no lock, so it may come while another execution holds it.
+    let changes = !event["params"]["verb"].as_str().is_some_and(is_reading);
+    let order = guard::accept(ctx, "send-command", event, changes).await?;
+    let (verb, round): (String, String) = (guard::param(&order.params, "verb")?, guard::param(&order.params, "round")?);
+    let tolerate: bool = guard::param(&order.params, "tolerate")?;
     if !VERBS.contains(&verb.as_str()) {
         return Err(Fault::field("verb", format!("`{verb}` is not one of {}", VERBS.join(", ")), "\"prepare\""));
     }
     let nodes: Vec<OrderNode> = guard::param(&order.params, "nodes")?;
     let targets: Vec<String> = guard::param(&order.params, "targets")?;
     let seconds: i32 = guard::param(&order.params, "seconds")?;
-    let targeted: Vec<&OrderNode> = nodes.iter().filter(|n| targets.is_empty() || targets.contains(&n.name)).collect();
+    let mut targeted: Vec<&OrderNode> = nodes.iter().filter(|n| targets.is_empty() || targets.contains(&n.name)).collect();
     if targeted.is_empty() {
         return Err(Fault::field("targets", "none of them is among the nodes", "[\"node0\"]"));
+    }
+    if tolerate {
+        // SendCommand refuses a machine that is gone, and with it all the others.
+        let online = ctx.aws.online(&targeted.iter().map(|n| n.instance.clone()).collect::<Vec<_>>()).await?;
+        targeted.retain(|n| online.contains(&n.instance));
     }
     let params = own_params(ctx, &order, &verb, &targeted).await?;
     if verb == "start" {
@@ -34,7 +42,7 @@ pub async fn send(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let instances: Vec<String> = targeted.iter().map(|n| n.instance.clone()).collect();
     let mut commands = vec![];
     for (i, part) in instances.chunks(BATCH).enumerate() {
-        let op = ids::op(&order.network, &order.execution, &format!("{verb}.{i}"));
+        let op = ids::op(&order.network, &order.execution, &format!("{verb}{round}.{i}"));
         let node_order = NodeOrder {
             op: op.clone(),
             epoch: order.epoch,
@@ -75,12 +83,14 @@ async fn own_params(ctx: &Context, order: &MemberOrder, verb: &str, targeted: &[
     Ok(params)
 }
 
-/// One look at a command: `Pending`, `Ready` with every node's answer, or `Failed` with the first fault.
+/// One look at a command: `Pending`, `Ready` with every node's answer, or `Failed` with the first fault. With `tolerate` a node's
+/// fault is an answer like any other.
 pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let order = guard::accept(ctx, "check-command", event, false).await?;
     let commands: Vec<String> = guard::param(&order.params, "commands")?;
     let nodes: Vec<OrderNode> = guard::param(&order.params, "nodes")?;
     let expected: Vec<String> = guard::param(&order.params, "instances")?;
+    let tolerate: bool = guard::param(&order.params, "tolerate")?;
     let mut answers: Vec<NodeAnswer> = vec![];
     let mut pending = expected;
     for command in &commands {
@@ -90,14 +100,16 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
                 "Pending" | "InProgress" | "Delayed" | "Cancelling" => continue,
                 "Success" | "Failed" => match last_json(&invocation.output) {
                     Some(answer) => answers.push(NodeAnswer { node: name, ..answer }),
+                    None if tolerate => answers.push(silent(&name, &invocation.status)),
                     None => return Ok(failed(Class::Internal, &name, &format!("{}: {}", invocation.status, invocation.output))),
                 },
+                other if tolerate => answers.push(silent(&name, other)),
                 other => return Ok(failed(Class::Transient, &name, &format!("the command ended as {other}: the node did not answer"))),
             }
             pending.retain(|i| *i != invocation.instance);
         }
     }
-    if let Some(bad) = answers.iter().find(|a| a.fault.is_some()) {
+    if let Some(bad) = answers.iter().find(|a| a.fault.is_some() && !tolerate) {
         let fault = bad.fault.clone().unwrap_or_else(|| Fault::internal("no fault"));
         return Ok(failed(fault.class, &bad.node, &fault.to_string()));
     }
@@ -106,6 +118,11 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     }
     answers.sort_by_key(|a| ids::node_number(&a.node));
     Ok(json!({"status": "Ready", "answers": answers}))
+}
+
+fn silent(node: &str, status: &str) -> NodeAnswer {
+    let fault = Fault::new(Class::Transient, format!("the command ended as {status}: the node did not answer"));
+    NodeAnswer { node: node.into(), result: Value::Null, fault: Some(fault) }
 }
 
 fn failed(class: Class, node: &str, message: &str) -> Value {

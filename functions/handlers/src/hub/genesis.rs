@@ -2,7 +2,7 @@
 
 use crate::Context;
 use crate::guard::{hold, param};
-use domain::genesis::{Spec, assemble};
+use domain::genesis::{Spec, assemble, read_gentx, root_address};
 use domain::order::NodeAnswer;
 use domain::plan::Plan;
 use domain::{Class, Fault, ids};
@@ -28,15 +28,17 @@ pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
         let bytes = place.read(&node.member, &node.name, "gentx.json", hash(&gentxs, &node.name, "gentx_sha256")?).await?;
         list.push(json_of(&bytes, &format!("gentx of {}", node.name))?);
     }
-    let names: Vec<(String, u32)> = plan.nodes.iter().map(|n| (n.name.clone(), n.power)).collect();
-    let spec = Spec { chain_id: &plan.chain_id, genesis_time: &time, root_cert: &root, validators: &names, root_keys: 0 };
-    let genesis = assemble(&json_of(&base, "base genesis")?, &spec, &list)?;
+    let names = Spec::validators_of(&plan);
+    let genesis = assemble(&json_of(&base, "base genesis")?, &Spec::of(&plan, &names, &time, &root), &list)?;
+    let validators = list.iter().map(read_gentx).collect::<Result<Vec<_>, _>>()?;
+    let ruler = root_address(&validators, plan.root_keys, plan.root_threshold)?;
     let bytes = serde_json::to_vec(&genesis).map_err(|e| Fault::internal(e.to_string()))?;
     let sha256 = ids::sha256_hex(&bytes);
     let key = ids::genesis_key(&network, &execution, &sha256);
     // The hash is in the key: "already there" is the same genesis.
     ctx.aws.put_new(ctx.setting("HUB_BUCKET")?, &key, bytes).await?;
-    Ok(json!({"sha256": sha256, "key": key, "root_cert_sha256": ids::sha256_hex(root.as_bytes())}))
+    Ok(json!({"sha256": sha256, "key": key, "root_cert_sha256": ids::sha256_hex(root.as_bytes()),
+        "approval": {"root": ruler, "threshold": plan.root_threshold, "holders": plan.root_holders}}))
 }
 
 struct Place<'a> {

@@ -5,6 +5,7 @@ pub mod exchange;
 pub mod genesis;
 pub mod lock;
 pub mod notice;
+pub mod operation;
 pub mod plan;
 pub mod record;
 pub mod settle;

@@ -39,6 +39,7 @@ pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
     }
     if let Some(genesis) = event.get("genesis").filter(|v| !v.is_null()) {
         next.genesis = json!({"sha256": genesis["sha256"], "key": genesis["key"]});
+        next.approval = genesis["approval"].clone();
         next.root_cert_sha256 = genesis["root_cert_sha256"].as_str().unwrap_or_default().into();
     }
     let silence = match event.get("witnesses").filter(|v| !v.is_null()) {

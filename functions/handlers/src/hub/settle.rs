@@ -7,12 +7,16 @@ use domain::Fault;
 use serde_json::{Value, json};
 
 /// Reads the ended execution's name and input, the lock and the record, and says what is to be done:
-/// `nothing`, `undo` (a launch that did not end) or `finish` (a removal that did not end).
+/// `nothing`, `release` (only the lock is left), `undo` (a launch that did not end) or `finish` (a removal that did not end).
 pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let (name, machine): (String, String) = (param(&event, "execution")?, param(&event, "machine")?);
     let input: Value = event["input"].as_str().and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
     // A person may start a machine in the console under any name, so the machine and the input say what it was about.
-    let (verb, network) = if machine.ends_with("-launch-network") { ("launch", &input["request"]["network"]) } else { ("remove", &input["network"]) };
+    let (verb, network) = match machine.as_str() {
+        m if m.ends_with("-launch-network") => ("launch", &input["request"]["network"]),
+        m if m.ends_with("-operate-nodes") => ("operate", &input["network"]),
+        _ => ("remove", &input["network"]),
+    };
     let Some(network) = network.as_str().map(String::from) else { return Ok(json!({"todo": "nothing", "network": ""})) };
     let (lock, _) = read_lock(ctx, &network).await?.unwrap_or_default();
     let last = record::last(ctx, &network).await?;
@@ -21,6 +25,8 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let todo = match (verb, state) {
         // The network runs: this launch wrote that itself, or it was a second one that found it so.
         ("launch", "launched") if ours => "release",
+        // Each node finishes or rolls back its own turn; what is left is the lock.
+        ("operate", _) if ours => "release",
         ("launch", _) if ours => "undo",
         ("remove", _) if ours => "finish",
         _ => "nothing",

@@ -1,15 +1,16 @@
 //! One file per command.
 
 pub mod launch;
+pub mod look;
+pub mod operate;
 pub mod rehearse;
 pub mod remove;
 pub mod status;
 
-use consortium::home::Home;
-use consortium::session::{Outcome, Place, Session};
+use crate::out::Out;
+use crate::session::{Outcome, Session};
 use domain::Fault;
 use domain::request::{REQUEST_MAX_BYTES, Request};
-use local_cloud::World;
 use std::io::Read;
 use std::path::Path;
 
@@ -21,19 +22,6 @@ pub fn request(file: &Path) -> Result<(serde_json::Value, Request), Fault> {
     reader.read_to_end(&mut bytes).map_err(unreadable)?;
     let request = Request::from_text(&bytes)?;
     Ok((serde_json::json!(request), request))
-}
-
-/// Opens the world of a home; a new one begins with `seed`.
-pub async fn open(home: &Home, mut place: Place) -> Result<Session, Fault> {
-    let world = home.world()?;
-    if let Some(region) = region_of(world.as_ref()) {
-        place.region = region;
-    }
-    Session::open(world, 1, Some(home.world_file()), &place).await
-}
-
-fn region_of(world: Option<&World>) -> Option<String> {
-    world?.stacks.values().next().map(|s| s.region.clone())
 }
 
 /// What a state means to a person; states that only look or choose are not told.
@@ -52,6 +40,10 @@ fn phrase(state: &str) -> Option<&'static str> {
         "CheckGenesis" => "each node checks the genesis",
         "StartNodes" => "configuring and starting irita",
         "CheckBlocks" => "waiting for blocks signed by all",
+        "CloseLaunch" => "the root's first act: nobody else may change the validator set",
+        "CheckHealth" => "looking at every node",
+        "OperateNode" => "one node: changing it and waiting until it is back",
+        "PassRootAct" => "the root's keys sign and send",
         "RecordLaunched" => "recording the launch",
         "UndoResources" => "UNDOING: removing what was made",
         "RecordRemoving" => "recording the removal",
@@ -63,34 +55,39 @@ fn phrase(state: &str) -> Option<&'static str> {
 }
 
 /// A listener for states that prints phases, each once.
-pub fn progress(quiet: bool) -> impl FnMut(&str, &str, f64) {
-    let mut last = "";
+pub fn progress(quiet: bool, out: &Out) -> impl FnMut(&str, &str, f64) {
+    let (mut last, out) = ("", out.clone());
     move |_, state, seconds| {
         if let (false, Some(text)) = (quiet, phrase(state))
             && text != last
         {
-            println!("  {seconds:>7.1} s  {text}");
+            out.line(format!("  {seconds:>7.1} s  {text}"));
             last = text;
         }
     }
 }
 
 /// The closing lines of a workflow.
-pub fn totals(outcome: &Outcome, left: &[String]) {
-    println!(
-        "\n{:.1} virtual seconds, {} AWS calls and {} of objects, {} transitions, ${:.4} orchestration",
-        outcome.seconds, outcome.calls, outcome.object_calls, outcome.transitions, outcome.cost
-    );
-    leftovers(left);
+pub fn totals(session: &Session, outcome: &Outcome, left: &[String], out: &Out) {
+    out.line(format!(
+        "\n{:.1} {}, {} AWS calls and {} of objects, {} transitions, ${:.4} orchestration",
+        outcome.seconds,
+        session.seconds_word(),
+        outcome.calls,
+        outcome.object_calls,
+        outcome.transitions,
+        outcome.cost
+    ));
+    leftovers(left, out);
 }
 
 /// What is left, or that nothing is.
-pub fn leftovers(left: &[String]) {
+pub fn leftovers(left: &[String], out: &Out) {
     if left.is_empty() {
-        println!("leftovers: none");
+        out.line("leftovers: none");
     } else {
-        println!("leftovers ({}), run: consortium remove NETWORK", left.len());
-        left.iter().for_each(|l| println!("  {l}"));
+        out.line(format!("leftovers ({}), run: consortium remove NETWORK", left.len()));
+        left.iter().for_each(|l| out.line(format!("  {l}")));
     }
 }
 

@@ -6,8 +6,8 @@ use crate::cloud::{ApiError, Cloud};
 use crate::latency::{FORMAT, IRITA, MOUNT, PULL};
 use crate::world::{File, Process};
 use domain::{Class, Fault};
-use nodectl::{Disk, Host, Instance, Output};
-use serde_json::Value;
+use nodectl::{Disk, Host, Instance, Output, Service};
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// One node's machine.
@@ -43,6 +43,14 @@ impl SimHost {
         self.cloud.world().volumes.get(&volume)?.files.get(&below).map(|f| f.text.clone())
     }
 
+    /// Names of the files in a folder.
+    pub fn names_below(&self, folder: &str) -> Vec<String> {
+        let Ok((volume, below)) = self.place(folder) else { return vec![] };
+        let world = self.cloud.world();
+        let files = world.volumes.get(&volume).into_iter().flat_map(|v| v.files.keys());
+        files.filter_map(|f| f.strip_prefix(&format!("{below}/"))).map(String::from).collect()
+    }
+
     fn role(&self) -> String {
         self.cloud.world().instances.get(&self.instance).map(|i| i.role.clone()).unwrap_or_default()
     }
@@ -54,6 +62,23 @@ impl Host for SimHost {
     async fn lock(&self) -> Result<Self::Lock, Fault> {
         let lock = self.cloud.0.node_locks.lock().unwrap_or_else(|p| p.into_inner()).entry(self.instance.clone()).or_default().clone();
         Ok(lock.lock_owned().await)
+    }
+
+    fn root(&self) -> String {
+        nodectl::ROOT.into()
+    }
+
+    fn listen(&self) -> Map<String, Value> {
+        nodectl::Machine.listen()
+    }
+
+    fn rpc_address(&self) -> String {
+        nodectl::Machine.rpc_address()
+    }
+
+    fn free_percent(&self, _: &str) -> Result<u8, Fault> {
+        // Simulated volumes do not fill up.
+        Ok(99)
     }
 
     async fn instance(&self) -> Result<Instance, Fault> {
@@ -135,19 +160,31 @@ impl Host for SimHost {
         Ok(format!("sha256:{}", domain::ids::sha256_hex(image.as_bytes())))
     }
 
-    async fn irita(&self, _: &str, home: &str, args: &[&str], stdin: &str) -> Result<Output, Fault> {
+    async fn irita(&self, _: &str, home: &str, args: &[&str], stdin: &[&str]) -> Result<Output, Fault> {
         self.cloud.pass(IRITA).await;
-        irita::run(self, home, args, stdin)
+        irita::run(self, home, args, &stdin.concat())
     }
 
     async fn start_service(&self, _: &str, home: &str) -> Result<(), Fault> {
         self.cloud.pass(IRITA).await;
+        nodectl::check_identity(self).await?;
+        self.stop_service().await?;
         let (process, genesis) = irita::start(self, home)?;
         let now = self.cloud.now_ms();
         let mut world = self.cloud.world();
-        world.processes.remove(&self.instance);
         chain::start(&mut world, Process { started_ms: now, ..process }, &genesis, now);
         Ok(())
+    }
+
+    async fn stop_service(&self) -> Result<(), Fault> {
+        let now = self.cloud.now_ms();
+        chain::stop(&mut self.cloud.world(), &self.instance, now);
+        Ok(())
+    }
+
+    async fn service(&self) -> Result<Service, Fault> {
+        let up = self.cloud.world().processes.contains_key(&self.instance);
+        Ok(Service { state: if up { "running" } else { "stopped" }.into(), ..Service::default() })
     }
 
     async fn rpc(&self, path: &str) -> Result<Option<Value>, Fault> {
@@ -177,7 +214,8 @@ impl Host for SimHost {
         self.cloud.node_put(&self.role(), bucket, key, &String::from_utf8_lossy(bytes)).map_err(refused)
     }
 
-    async fn log_tail(&self) -> Result<String, Fault> {
-        Ok(self.file("/var/log/irita.log").unwrap_or_else(|| "no log".into()))
+    async fn log(&self, _: usize) -> Result<String, Fault> {
+        let height = self.cloud.world().processes.get(&self.instance).map(|p| p.height);
+        Ok(height.map(|h| json!({"level": "info", "module": "state", "height": h, "message": "committed state"}).to_string()).unwrap_or_default())
     }
 }

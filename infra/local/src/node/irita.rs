@@ -1,9 +1,9 @@
 //! The simulated irita: the commands of the ceremony, on the streams and with the exit codes that were recorded.
 
-use super::{SimHost, address};
+use super::{SimHost, address, irita_keys, irita_tx};
 use crate::world::Process;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use domain::{Class, Fault};
+use domain::Fault;
 use nodectl::{Host, Output};
 use serde_json::{Value, json};
 use sm2::elliptic_curve::sec1::ToSec1Point;
@@ -13,28 +13,25 @@ const CONFIG: &str = include_str!("../../fixtures/init.config.toml");
 const APP: &str = include_str!("../../fixtures/init.app.toml");
 const CLIENT: &str = include_str!("../../fixtures/client.toml");
 const GENESIS: &str = include_str!("../../fixtures/init.genesis.json");
-/// Words of simulated mnemonics; not BIP-39's.
-const WORDS: [&str; 8] = ["harbour", "pencil", "velvet", "granite", "lantern", "orchid", "saddle", "copper"];
-
-fn ok(stdout: impl Into<String>, stderr: impl Into<String>) -> Output {
+pub(super) fn ok(stdout: impl Into<String>, stderr: impl Into<String>) -> Output {
     Output { code: 0, stdout: stdout.into(), stderr: stderr.into() }
 }
 
 /// cobra's way: the message and the usage on stderr, exit 1.
-fn error(message: impl std::fmt::Display, usage: &str) -> Output {
+pub(super) fn error(message: impl std::fmt::Display, usage: &str) -> Output {
     Output { code: 1, stdout: String::new(), stderr: format!("Error: {message}\nUsage:\n  irita {usage}\n") }
 }
 
-fn flag<'a>(args: &[&'a str], name: &str) -> Option<&'a str> {
+pub(super) fn flag<'a>(args: &[&'a str], name: &str) -> Option<&'a str> {
     args.iter().position(|a| *a == name).and_then(|i| args.get(i + 1)).copied()
 }
 
-fn secret(host: &SimHost) -> Result<sm2::SecretKey, Fault> {
+pub(super) fn secret(host: &SimHost) -> Result<sm2::SecretKey, Fault> {
     // A random number is below the curve's order nearly always; try until it is.
     (0..8).find_map(|_| sm2::SecretKey::from_slice(&host.entropy(32).ok()?).ok()).ok_or_else(|| Fault::internal("no key"))
 }
 
-fn public(key: &sm2::SecretKey) -> String {
+pub(super) fn public(key: &sm2::SecretKey) -> String {
     STANDARD.encode(key.public_key().to_sec1_point(true).as_bytes())
 }
 
@@ -47,14 +44,14 @@ pub(crate) fn run(host: &SimHost, home: &str, args: &[&str], stdin: &str) -> Res
             let key = consensus_key(host, home)?;
             Ok(ok(format!("{}\n", json!({"@type": "/cosmos.crypto.sm2.PubKey", "key": public(&key)})), ""))
         }
-        ["keys", "add", name, rest @ ..] => keys_add(host, name, rest, stdin),
+        ["keys", rest @ ..] => irita_keys::run(host, rest, stdin),
         ["tx", "node", "create-validator", rest @ ..] => create_validator(host, rest),
-        ["tx", "sign", file, rest @ ..] => sign(host, file, rest, stdin),
+        ["tx" | "query", ..] => irita_tx::run(host, args, stdin),
         _ => Ok(error(format!("unknown command \"{}\" for \"irita\"", args.first().unwrap_or(&"")), "[command]")),
     }
 }
 
-fn read_key(text: &str) -> Result<sm2::SecretKey, Fault> {
+pub(super) fn read_key(text: &str) -> Result<sm2::SecretKey, Fault> {
     let value: Value = serde_json::from_str(text).map_err(|e| Fault::internal(e.to_string()))?;
     let bytes = STANDARD.decode(value["priv_key"]["value"].as_str().unwrap_or_default()).map_err(|e| Fault::internal(e.to_string()))?;
     sm2::SecretKey::from_slice(&bytes).map_err(|e| Fault::internal(e.to_string()))
@@ -109,36 +106,6 @@ fn genkey(host: &SimHost, home: &str, args: &[&str]) -> Result<Output, Fault> {
     Ok(ok("", ""))
 }
 
-fn keys_add(host: &SimHost, name: &str, args: &[&str], stdin: &str) -> Result<Output, Fault> {
-    let Some(keyring) = flag(args, "--keyring-dir") else {
-        return Ok(error("the simulated irita keeps keys only in --keyring-dir", "keys add <name> [flags]"));
-    };
-    let lines: Vec<&str> = stdin.lines().collect();
-    if lines.len() < 2 || lines[0].len() < 8 || lines[0] != lines[1] {
-        return Ok(Output {
-            stderr: format!("EOF\nEOF\nEOF\n{}", error("too many failed passphrase attempts", "keys add <name> [flags]").stderr),
-            ..error("", "")
-        });
-    }
-    let key = secret(host)?;
-    let address_hex = address(&public(&key)).unwrap_or_default();
-    let account = bech32_account(&address_hex)?;
-    let mnemonic: Vec<&str> = host.entropy(24)?.iter().map(|b| WORDS[usize::from(*b) % WORDS.len()]).collect();
-    host.cloud.world().mnemonics.push(mnemonic.join(" "));
-    let stored = json!({"name": name, "passphrase": lines[0], "priv_key": {"value": STANDARD.encode(key.to_bytes())}, "address": account});
-    host.write(&format!("{keyring}/keyring-file/{name}.info"), stored.to_string().as_bytes(), 0o600)?;
-    let public_key = json!({"@type": "/cosmos.crypto.sm2.PubKey", "key": public(&key)}).to_string();
-    let answer = json!({"name": name, "type": "local", "address": account, "pubkey": public_key, "mnemonic": mnemonic.join(" ")});
-    Ok(ok("", format!("{answer}\n")))
-}
-
-/// `iaa1…` of 20 bytes.
-fn bech32_account(hex_address: &str) -> Result<String, Fault> {
-    let bytes = hex::decode(hex_address).map_err(|e| Fault::internal(e.to_string()))?;
-    let prefix = bech32::Hrp::parse("iaa").map_err(|e| Fault::internal(e.to_string()))?;
-    bech32::encode::<bech32::Bech32>(prefix, &bytes).map_err(|e| Fault::internal(e.to_string()))
-}
-
 fn create_validator(host: &SimHost, args: &[&str]) -> Result<Output, Fault> {
     let usage = "tx node create-validator [flags]";
     let get = |name: &str| flag(args, name).unwrap_or_default();
@@ -153,33 +120,6 @@ fn create_validator(host: &SimHost, args: &[&str]) -> Result<Output, Fault> {
     let unsigned = json!({"body": {"messages": [message], "memo": get("--note"), "timeout_height": "0", "extension_options": [], "non_critical_extension_options": []},
         "auth_info": {"signer_infos": [], "fee": {"amount": [], "gas_limit": "200000", "payer": "", "granter": ""}}, "signatures": []});
     Ok(ok(format!("{unsigned}\n"), ""))
-}
-
-fn sign(host: &SimHost, file: &str, args: &[&str], stdin: &str) -> Result<Output, Fault> {
-    use sm2::dsa::signature::Signer;
-    let usage = "tx sign [file] [flags]";
-    let get = |name: &str| flag(args, name).unwrap_or_default();
-    let stored = host.file(&format!("{}/keyring-file/{}.info", get("--keyring-dir"), get("--from")));
-    let Some(stored) = stored.and_then(|t| serde_json::from_str::<Value>(&t).ok()) else {
-        return Ok(error(format!("{}: key not found", get("--from")), usage));
-    };
-    if stored["passphrase"].as_str() != stdin.lines().next() {
-        return Ok(Output {
-            stderr: format!("incorrect passphrase\nincorrect passphrase\nincorrect passphrase\n{}", error("too many failed passphrase attempts", usage).stderr),
-            ..error("", "")
-        });
-    }
-    let text = host.file(file).ok_or_else(|| Fault::new(Class::NotFound, format!("{file} is missing")))?;
-    let mut tx: Value = serde_json::from_str(&text).map_err(|e| Fault::internal(e.to_string()))?;
-    let key = read_key(&stored.to_string())?;
-    let signer = sm2::dsa::SigningKey::new("1234567812345678", &key).map_err(|e| Fault::internal(e.to_string()))?;
-    let message = format!("{}/{}", get("--chain-id"), tx["body"]);
-    let signature: sm2::dsa::Signature = signer.sign(message.as_bytes());
-    let public_key = json!({"@type": "/cosmos.crypto.sm2.PubKey", "key": public(&key)});
-    tx["auth_info"]["signer_infos"] = json!([{"public_key": public_key, "mode_info": {"single": {"mode": "SIGN_MODE_DIRECT"}}, "sequence": "0"}]);
-    tx["signatures"] = json!([STANDARD.encode(signature.to_bytes())]);
-    host.write(get("--output-document"), tx.to_string().as_bytes(), 0o644)?;
-    Ok(ok("", ""))
 }
 
 /// What `irita start` makes of its files: the process, or why there is none.

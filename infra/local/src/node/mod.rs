@@ -2,16 +2,22 @@
 
 mod host;
 mod irita;
+mod irita_keys;
+mod irita_tx;
 
 pub(crate) use host::SimHost;
 
 use crate::cloud::Cloud;
 use crate::world::{File, World};
 use base64::Engine;
+use nodectl::Layout;
 use serde_json::{Value, json};
 
 /// Runs one order on a node: `(stdout, exit code)`.
 pub(crate) async fn run_order(cloud: &Cloud, instance: &str, order: &str, image: &str) -> (String, i32) {
+    if let Some(machines) = cloud.machines() {
+        return crate::machines::run_order(cloud, &machines, instance, order, image).await;
+    }
     let host = SimHost::new(cloud.clone(), instance);
     let answer = nodectl::run(&host, order, image).await;
     (format!("{}\n", json!(answer)), i32::from(answer.fault.is_some()))
@@ -44,7 +50,7 @@ pub(crate) fn address(public_key: &str) -> Option<String> {
 
 /// The signer writes its last height before it votes.
 pub(crate) fn keep_signer_state(world: &mut World, instance: &str, height: u64) {
-    let Some(volume) = world.instances.get(instance).and_then(|i| i.mounts.get(nodectl::IDENTITY)).cloned() else { return };
+    let Some(volume) = world.instances.get(instance).and_then(|i| i.mounts.get(&Layout::new(nodectl::ROOT).identities())).cloned() else { return };
     if let Some(v) = world.volumes.get_mut(&volume) {
         let text = json!({"height": height.to_string(), "round": 0, "step": 3}).to_string();
         v.files.insert("/priv_validator_state.json".into(), File { text, mode: 0o600 });

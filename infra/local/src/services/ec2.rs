@@ -85,9 +85,9 @@ fn run_instances(cloud: &Cloud, world: &mut World, call: &Call, now: u64) -> Rep
     for launch_index in 0..count {
         let id = world.id("i");
         let ip = names::next_ip(world, &subnet);
-        let running_ms = now + world.between(BOOT.0, BOOT.1);
-        let online_ms = running_ms + world.between(AGENT.0, AGENT.1);
-        let visible_ms = now + world.between(LAG.0, LAG.1);
+        let running_ms = now + cloud.lasts(world, BOOT);
+        let online_ms = running_ms + cloud.lasts(world, AGENT);
+        let visible_ms = now + cloud.lasts(world, LAG);
         let mut devices = BTreeMap::new();
         for m in p["BlockDeviceMapping"].as_array().into_iter().flatten() {
             let volume = make_volume(world, call, &subnet.properties, m, &id)?;
@@ -206,7 +206,7 @@ fn terminate_instances(cloud: &Cloud, world: &mut World, call: &Call, now: u64) 
     let mut changes = vec![];
     for id in ids {
         chain::stop(world, &id, now);
-        let took = world.between(TERMINATE.0, TERMINATE.1);
+        let took = cloud.lasts(world, TERMINATE);
         let Some(instance) = world.instances.get_mut(&id) else { continue };
         let before = instance.state(now);
         if instance.ending_ms == 0 {

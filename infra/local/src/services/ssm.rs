@@ -54,7 +54,7 @@ fn send_command(cloud: &Cloud, call: &Call) -> Reply {
     }
     check_parameters(&document.properties["Content"], &p["Parameters"])?;
     let id = world.uuid();
-    let visible_ms = now + world.between(LAG.0, LAG.1);
+    let visible_ms = now + cloud.lasts(&mut world, LAG);
     let pending = Invocation { status: "Pending".into(), output: String::new(), code: -1 };
     let command = Command {
         id: id.clone(),

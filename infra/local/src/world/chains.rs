@@ -52,4 +52,25 @@ pub struct Chain {
     pub blocks: Vec<Block>,
     /// Keys that were seen signing twice.
     pub double_signs: Vec<String>,
+    /// Account -> roles.
+    #[serde(default)]
+    pub roles: BTreeMap<String, Vec<String>>,
+    /// Account -> (number, sequence).
+    #[serde(default)]
+    pub accounts: BTreeMap<String, (u64, u64)>,
+    /// Sent and in no block yet: hash and transaction.
+    #[serde(default)]
+    pub pending: Vec<(String, serde_json::Value)>,
+    /// In a block: hash -> `{height, code, codespace, log}`.
+    #[serde(default)]
+    pub transactions: BTreeMap<String, serde_json::Value>,
+    /// Consensus address -> which of the last blocks it missed, oldest first.
+    #[serde(default)]
+    pub missed: BTreeMap<String, Vec<bool>>,
+    /// Consensus address -> (power before, until when in ms).
+    #[serde(default)]
+    pub jailed: BTreeMap<String, (u64, u64)>,
+    /// Set changes by the height from which they count: consensus address and power.
+    #[serde(default)]
+    pub changes: BTreeMap<u64, Vec<(String, u64)>>,
 }

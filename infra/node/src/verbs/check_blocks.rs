@@ -1,9 +1,9 @@
 //! `check-blocks`: who signed the last blocks, as this node saw it. Height is health; nothing else is.
 
-use super::Job;
+use super::{Job, prepare::cons_address};
 use crate::host::Host;
-use crate::{answers, certificate, layout};
-use domain::{Class, Fault, genesis, ids};
+use crate::{answers, certificate};
+use domain::{Class, Fault, genesis};
 use serde_json::{Value, json};
 
 /// Votes of consecutive blocks below the tip, until every genesis validator signed `blocks` in a row or the deadline passed.
@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     let host = job.host;
     let (blocks, deadline): (u64, u64) = (job.param("blocks")?, job.param("deadline_s")?);
-    let file: Value = serde_json::from_str(&job.text(&layout::config("genesis.json"))?).map_err(|e| Fault::internal(format!("genesis: {e}")))?;
+    let file: Value = serde_json::from_str(&job.text(&job.at.config("genesis.json"))?).map_err(|e| Fault::internal(format!("genesis: {e}")))?;
     let mut validators: Vec<String> = vec![];
     for gentx in file.pointer("/app_state/genutil/gen_txs").and_then(Value::as_array).into_iter().flatten() {
         let v = genesis::read_gentx(gentx)?;
-        validators.push(address_of(&v.certificate)?);
+        validators.push(cons_address(&certificate::public_key_of_certificate(&v.certificate)?)?);
     }
     let until = host.now() + deadline;
     // The last votes, oldest first: one row per height, one flag per validator.
@@ -27,7 +27,7 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
             Some(body) => answers::status(&body)?.height,
             // A node that misses one answer may give the next; the deadline decides.
             None if host.now() < until => 0,
-            None => return Err(Fault::new(Class::Transient, format!("irita does not answer; its last lines: {}", host.log_tail().await?))),
+            None => return Err(Fault::new(Class::Transient, format!("irita does not answer; its last lines: {}", answers::last_words(&host.log(60).await?)))),
         };
         // The commit of the tip itself is not canonical yet.
         while next < tip && !all_signed(&rows, blocks) {
@@ -56,11 +56,4 @@ fn last(rows: &[Vec<bool>], blocks: u64) -> &[Vec<bool>] {
 fn all_signed(rows: &[Vec<bool>], blocks: u64) -> bool {
     let last = last(rows, blocks);
     last.len() as u64 == blocks && last.iter().all(|row| row.iter().all(|signed| *signed))
-}
-
-fn address_of(certificate_pem: &str) -> Result<String, Fault> {
-    use base64::Engine;
-    let key = certificate::public_key_of_certificate(certificate_pem)?;
-    let bytes = base64::engine::general_purpose::STANDARD.decode(key).map_err(|e| Fault::internal(e.to_string()))?;
-    Ok(ids::sha256_hex(&bytes)[..40].to_uppercase())
 }

@@ -1,12 +1,16 @@
 //! `make-gentx`: the node's own signed transaction that makes it a validator at height 0, made offline.
 
-use super::{Job, prepare::OPERATOR};
+use super::{Job, look, prepare::OPERATOR};
 use crate::host::Host;
-use crate::{answers, certificate, journal, layout};
+use crate::{answers, certificate, journal};
 use domain::{Class, Fault};
-use layout::identity;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+
+/// Name of the root multisig in the keyrings of its holders.
+pub(crate) const ROOT: &str = "root";
+/// File with the address that irita computed for it.
+pub(crate) const ROOT_ADDRESS: &str = "root-address";
 
 pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     let (host, name) = (job.host, job.node.name.as_str());
@@ -18,21 +22,22 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     let cert = all.get(name).ok_or_else(|| Fault::new(Class::NotFound, format!("the authority signed nothing for {name}")))?;
     let root = String::from_utf8(root).map_err(|_| Fault::internal("the root certificate is not text"))?;
     certificate::check_certificate(cert, &root)?;
-    if certificate::public_key_of_certificate(cert)? != certificate::public_key_of_private(&job.text(&identity("validator.pem"))?)? {
+    if certificate::public_key_of_certificate(cert)? != certificate::public_key_of_private(&job.text(&job.at.identity("validator.pem"))?)? {
         return Err(Fault::new(Class::Conflict, "the certificate is for another key than this node's"));
     }
-    host.write(&identity("certificate.pem"), cert.as_bytes(), 0o644)?;
-    host.write(&identity("root-cert.pem"), root.as_bytes(), 0o644)?;
+    host.write(&job.at.identity("certificate.pem"), cert.as_bytes(), 0o644)?;
+    host.write(&job.at.identity("root-cert.pem"), root.as_bytes(), 0o644)?;
     let mut pins = journal::pins(host)?.unwrap_or_default();
     pins.root_cert_sha256 = root_sha256;
     journal::save(host, &pins)?;
-    let operator = job.text(&identity("operator"))?;
-    let memo = format!("{}@{}:26656", job.text(&identity("node-id"))?, job.node.ip);
+    root_key(job).await?;
+    let operator = job.text(&job.at.identity("operator"))?;
+    let memo = format!("{}@{}:26656", job.text(&job.at.identity("node-id"))?, job.node.ip);
     if let Some(text) = signed_before(job, cert, &memo)? {
         return Ok(json!({"gentx_sha256": job.put("gentx.json", text.as_bytes()).await?}));
     }
     let power: u32 = job.param("power")?;
-    let (power, unsigned, signed, certificate_file) = (power.to_string(), identity("gentx-unsigned.json"), identity("gentx.json"), identity("certificate.pem"));
+    let (power, unsigned, signed, certificate_file) = (power.to_string(), job.at.identity("gentx-unsigned.json"), job.at.identity("gentx.json"), job.at.identity("certificate.pem"));
     let make = [
         "tx",
         "node",
@@ -56,10 +61,10 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
         "-s",
         "0",
     ];
-    let out = host.irita(job.image, layout::HOME, &make, "").await?;
+    let out = host.irita(job.image, &job.at.home(), &make, &[]).await?;
     answers::done("create-validator", &out)?;
     host.write(&unsigned, out.stdout.as_bytes(), 0o644)?;
-    let keyring = identity("keyring");
+    let keyring = job.at.identity("keyring");
     let sign = [
         "tx",
         "sign",
@@ -80,7 +85,7 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
         "--output-document",
         &signed,
     ];
-    let out = host.irita(job.image, layout::HOME, &sign, &format!("{}\n", job.text(&identity("passphrase"))?)).await?;
+    let out = host.irita(job.image, &job.at.home(), &sign, &[&job.passphrase()?]).await?;
     answers::done("sign", &out)?;
     let gentx: Value = serde_json::from_str(&job.text(&signed)?).map_err(|e| Fault::internal(format!("gentx: {e}")))?;
     let read = domain::genesis::read_gentx(&gentx)?;
@@ -92,9 +97,41 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     Ok(json!({"gentx_sha256": job.put("gentx.json", text.as_bytes()).await?}))
 }
 
+/// On the nodes whose operators hold the root: its multisig in the keyring, and its address as irita computes it.
+async fn root_key<H: Host>(job: &Job<'_, H>) -> Result<(), Fault> {
+    let holders: Vec<String> = job.param("root_holders")?;
+    if !holders.contains(&job.node.name) || job.host.read(&job.at.identity(ROOT_ADDRESS))?.is_some() {
+        return Ok(());
+    }
+    let (threshold, keys): (u32, BTreeMap<String, String>) = (job.param("root_threshold")?, job.param("operator_keys")?);
+    let (keyring, passphrase, home) = (job.at.identity("keyring"), job.passphrase()?, job.at.home());
+    let base = ["--keyring-backend", "file", "--keyring-dir", keyring.as_str(), "--output", "json"];
+    // A half-done try has left some of them, and irita asks before it writes one again.
+    let there = look::keys_of(job.host, job.image).await?;
+    let missing = |name: &str| !there.iter().any(|k| k["name"] == json!(name));
+    let mut names = vec![];
+    for holder in &holders {
+        let name = if *holder == job.node.name { OPERATOR } else { holder };
+        names.push(name);
+        if missing(name) {
+            let key = keys.get(holder).ok_or_else(|| Fault::field("operator_keys", format!("no key of {holder}"), "{\"node0\":\"Agi…\"}"))?;
+            let public = json!({"@type": "/cosmos.crypto.sm2.PubKey", "key": key}).to_string();
+            let out = job.host.irita(job.image, &home, &[&["keys", "add", name, "--pubkey", &public], base.as_slice()].concat(), &[&passphrase]).await?;
+            answers::done("keys add --pubkey", &out)?;
+        }
+    }
+    let (names, k) = (names.join(","), threshold.to_string());
+    if missing(ROOT) {
+        let add = ["keys", "add", ROOT, "--multisig", &names, "--multisig-threshold", &k];
+        answers::done("keys add --multisig", &job.host.irita(job.image, &home, &[add.as_slice(), &base].concat(), &[&passphrase]).await?)?;
+    }
+    let out = job.host.irita(job.image, &home, &[&["keys", "show", ROOT], base.as_slice()].concat(), &[&passphrase]).await?;
+    job.host.write(&job.at.identity(ROOT_ADDRESS), answers::key(&out)?.address.as_bytes(), 0o644)
+}
+
 /// The gentx of an earlier, half-done try: signing anew would give other bytes than those that may lie in the exchange.
 fn signed_before<H: Host>(job: &Job<'_, H>, certificate: &str, memo: &str) -> Result<Option<String>, Fault> {
-    let Some(bytes) = job.host.read(&identity("gentx.json"))? else { return Ok(None) };
+    let Some(bytes) = job.host.read(&job.at.identity("gentx.json"))? else { return Ok(None) };
     let Ok(gentx) = serde_json::from_slice::<Value>(&bytes) else { return Ok(None) };
     let same = domain::genesis::read_gentx(&gentx).is_ok_and(|v| v.certificate == certificate) && gentx["body"]["memo"] == json!(memo);
     Ok(same.then(|| gentx.to_string()))

@@ -1,15 +1,22 @@
 //! The verbs, one file each. Every one is safe to call again: an op that was answered is answered from the journal.
 
+pub(crate) mod by_hand;
 mod check_blocks;
 mod check_genesis;
+mod check_health;
+pub(crate) mod check_identity;
+mod look;
 mod make_gentx;
 mod prepare;
+mod root_act;
+mod service;
 mod sign_certificates;
 mod start;
 
 use crate::host::Host;
 use crate::journal;
-use domain::order::{ANSWER_MAX, NodeAnswer, NodeOrder, OrderNode};
+use crate::layout::Layout;
+use domain::order::{ANSWER_MAX, NodeAnswer, NodeOrder, OrderNode, is_reading};
 use domain::{Class, Fault, fault, ids};
 use serde_json::{Value, json};
 
@@ -24,6 +31,8 @@ pub(crate) struct Job<'a, H: Host> {
     pub node: OrderNode,
     /// The image that the member's own stack names; no order can name another.
     pub image: &'a str,
+    /// Where things lie on this machine.
+    pub at: Layout,
 }
 
 impl<H: Host> Job<'_, H> {
@@ -57,6 +66,11 @@ impl<H: Host> Job<'_, H> {
         Ok(bytes)
     }
 
+    /// Passphrase of the operator's keyring, as a line.
+    pub fn passphrase(&self) -> Result<String, Fault> {
+        look::passphrase(self.host)
+    }
+
     /// A file that must be there, as text.
     pub fn text(&self, path: &str) -> Result<String, Fault> {
         let bytes = self.host.read(path)?.ok_or_else(|| Fault::new(Class::NotFound, format!("{path} is missing")))?;
@@ -79,24 +93,29 @@ pub async fn run<H: Host>(host: &H, order: &str, image: &str) -> NodeAnswer {
 async fn attempt<H: Host>(host: &H, order: &str, image: &str) -> Result<NodeAnswer, (String, Fault)> {
     let unnamed = |f| (String::new(), f);
     let order = NodeOrder::decode(order).map_err(unnamed)?;
-    // The same command may be delivered twice, and a person may type beside a machine.
-    let _held = host.lock().await.map_err(unnamed)?;
+    // The same command may be delivered twice, and a person may type beside a machine. Who only looks need not wait.
+    let _held = if is_reading(&order.verb) { None } else { Some(host.lock().await.map_err(unnamed)?) };
     let me = host.instance().await.map_err(unnamed)?;
     let node = order.nodes.iter().find(|n| n.instance == me.id).cloned();
     let node = node.ok_or_else(|| unnamed(Fault::new(Class::InvalidInput, format!("`nodes`: {} is not among them", me.id))))?;
     let name = node.name.clone();
-    carry_out(Job { host, order, node, image }).await.map_err(|f| (name, f))
+    carry_out(Job { host, order, node, image, at: Layout::of(host) }).await.map_err(|f| (name, f))
 }
 
 async fn carry_out<H: Host>(job: Job<'_, H>) -> Result<NodeAnswer, Fault> {
     let host = job.host;
+    let reading = is_reading(&job.order.verb);
     if job.order.verb == "prepare" {
         // Journal and pins live on the identity volume, so it comes first.
         prepare::mount_volumes(&job).await?;
+    } else if !reading {
+        check_identity::mounted(host).await?;
     }
-    journal::check_order(host, &job.order, &job.node.name)?;
-    if let Some(answer) = journal::answered(host, &job.order.op)? {
-        return Ok(answer);
+    if !reading {
+        journal::check_order(host, &job.order, &job.node.name)?;
+        if let Some(answer) = journal::answered(host, &job.order.op)? {
+            return Ok(answer);
+        }
     }
     let result = match job.order.verb.as_str() {
         "prepare" => prepare::run(&job).await?,
@@ -105,6 +124,15 @@ async fn carry_out<H: Host>(job: Job<'_, H>) -> Result<NodeAnswer, Fault> {
         "check-genesis" => check_genesis::run(&job).await?,
         "start" => start::run(&job).await?,
         "check-blocks" => check_blocks::run(&job).await?,
+        "sign-act" => root_act::sign(&job).await?,
+        "pass-act" => root_act::pass(&job).await?,
+        "start-service" | "restart-service" => service::start(&job).await?,
+        "stop-service" => service::stop(&job).await?,
+        "change-config" => service::change_config(&job).await?,
+        "check-health" => check_health::run(&job).await?,
+        "list-keys" => look::list_keys(&job).await?,
+        "read-log" => look::read_log(&job).await?,
+        "read-config" => look::read_config(&job).await?,
         other => return Err(Fault::field("verb", format!("`{other}` is unknown"), "\"prepare\"")),
     };
     let answer = NodeAnswer { node: job.node.name.clone(), result, fault: None };
@@ -112,6 +140,8 @@ async fn carry_out<H: Host>(job: Job<'_, H>) -> Result<NodeAnswer, Fault> {
     if length > ANSWER_MAX {
         return Err(Fault::internal(format!("an answer of {length} characters does not fit a command's output")));
     }
-    journal::remember(host, &job.order.op, &answer)?;
+    if !reading {
+        journal::remember(host, &job.order.op, &answer)?;
+    }
     Ok(answer)
 }

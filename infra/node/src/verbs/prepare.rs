@@ -2,9 +2,8 @@
 
 use super::Job;
 use crate::host::Host;
-use crate::{answers, certificate, journal, layout};
+use crate::{answers, certificate, journal};
 use domain::{Class, Fault, ids};
-use layout::identity;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -14,7 +13,7 @@ pub(crate) const OPERATOR: &str = "operator";
 /// Mounts data and identity (and looks at the authority volume), each found by its volume id; a disk is formatted only if it
 /// is blank and the order says that it is ours.
 pub(crate) async fn mount_volumes<H: Host>(job: &Job<'_, H>) -> Result<(), Fault> {
-    for (role, mount) in [("data", Some(layout::DATA)), ("identity", Some(layout::IDENTITY)), ("authority", None)] {
+    for (role, mount) in [("data", Some(job.at.data())), ("identity", Some(job.at.identities())), ("authority", None)] {
         let Some(volume) = volume(job, role)? else { continue };
         let volume = volume.as_str();
         let disk = find_disk(job.host, volume).await?;
@@ -23,7 +22,7 @@ pub(crate) async fn mount_volumes<H: Host>(job: &Job<'_, H>) -> Result<(), Fault
         } else if disk.label != role {
             return Err(Fault::new(Class::Conflict, format!("{volume} is not blank and not a {role} volume of ours (label `{}`)", disk.label)));
         }
-        if let (Some(at), true) = (mount, disk.mounted_at.is_empty()) {
+        if let (Some(at), true) = (&mount, disk.mounted_at.is_empty()) {
             let disk = find_disk(job.host, volume).await?;
             job.host.mount(&disk, at, true).await?;
         }
@@ -61,11 +60,12 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     let (key_pem, node_id, base) = keys(job, image, &chain_id).await?;
     let operator = operator(job, image).await?;
     let public = certificate::public_key_of_private(&key_pem)?;
+    pins.cons_address = cons_address(&public)?;
     let csr = certificate::request(&key_pem, name)?;
     let csr_sha256 = job.put("request.pem", csr.as_bytes()).await?;
     journal::save(host, &pins)?;
     let mut answer = json!({
-        "node_id": node_id, "cons_address": cons_address(&public)?, "operator": operator, "image_digest": digest, "csr_sha256": csr_sha256,
+        "node_id": node_id, "cons_address": pins.cons_address, "operator": operator.address, "operator_key": operator.public_key, "image_digest": digest, "csr_sha256": csr_sha256,
     });
     if authority == name {
         answer["base_sha256"] = json!(job.put("base-genesis.json", base.as_bytes()).await?);
@@ -74,7 +74,7 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
 }
 
 /// Consensus address: the first 20 bytes of the key's SHA-256, upper hex.
-fn cons_address(public: &str) -> Result<String, Fault> {
+pub(crate) fn cons_address(public: &str) -> Result<String, Fault> {
     use base64::Engine;
     let bytes = base64::engine::general_purpose::STANDARD.decode(public).map_err(|e| Fault::internal(e.to_string()))?;
     Ok(ids::sha256_hex(&bytes)[..40].to_uppercase())
@@ -83,17 +83,17 @@ fn cons_address(public: &str) -> Result<String, Fault> {
 /// Consensus and node keys: made once by `irita init` in a folder of the identity volume, then moved beside it.
 /// Gives the consensus key (PEM), the peer id and the genesis that init wrote.
 async fn keys<H: Host>(job: &Job<'_, H>, image: &str, chain_id: &str) -> Result<(String, String, String), Fault> {
-    let (host, home) = (job.host, identity("init"));
+    let (host, home) = (job.host, job.at.identity("init"));
     let file = |path: &str| format!("{home}/.irita/{path}");
-    if host.read(&identity("node-id"))?.is_none() {
+    if host.read(&job.at.identity("node-id"))?.is_none() {
         // A half-done try left nothing that anybody has seen: begin anew.
         host.remove(&home)?;
-        let out = host.irita(image, &home, &["init", &job.node.name, "--chain-id", chain_id], "").await?;
+        let out = host.irita(image, &home, &["init", &job.node.name, "--chain-id", chain_id], &[]).await?;
         let node_id = answers::init(&out)?;
-        let out = host.irita(image, &home, &["genkey", "--type", "validator", "--out-file", &file("config/validator.pem")], "").await?;
+        let out = host.irita(image, &home, &["genkey", "--type", "validator", "--out-file", &file("config/validator.pem")], &[]).await?;
         answers::done("genkey", &out)?;
         // genkey makes a new key in silence when it finds none: the two must be the same.
-        let shown = answers::validator_key(&host.irita(image, &home, &["tendermint", "show-validator"], "").await?)?;
+        let shown = answers::validator_key(&host.irita(image, &home, &["tendermint", "show-validator"], &[]).await?)?;
         let pem = job.text(&file("config/validator.pem"))?;
         if certificate::public_key_of_private(&pem)? != shown {
             return Err(Fault::internal("irita genkey and show-validator speak of different keys"));
@@ -104,34 +104,36 @@ async fn keys<H: Host>(job: &Job<'_, H>, image: &str, chain_id: &str) -> Result<
             ("config/validator.pem", "validator.pem", 0o400),
             ("data/priv_validator_state.json", "priv_validator_state.json", 0o600),
         ] {
-            host.write(&identity(to), job.text(&file(from))?.as_bytes(), mode)?;
+            host.write(&job.at.identity(to), job.text(&file(from))?.as_bytes(), mode)?;
         }
         for name in ["config.toml", "app.toml", "client.toml", "genesis.json"] {
-            host.write(&layout::config(name), job.text(&file(&format!("config/{name}")))?.as_bytes(), 0o644)?;
+            host.write(&job.at.config(name), job.text(&file(&format!("config/{name}")))?.as_bytes(), 0o644)?;
         }
-        host.write(&identity("base-genesis.json"), job.text(&file("config/genesis.json"))?.as_bytes(), 0o644)?;
+        host.write(&job.at.identity("base-genesis.json"), job.text(&file("config/genesis.json"))?.as_bytes(), 0o644)?;
         host.remove(&home)?;
         // Last: whoever finds this file finds all the others.
-        host.write(&identity("node-id"), node_id.as_bytes(), 0o644)?;
+        host.write(&job.at.identity("node-id"), node_id.as_bytes(), 0o644)?;
     }
-    Ok((job.text(&identity("validator.pem"))?, job.text(&identity("node-id"))?, job.text(&identity("base-genesis.json"))?))
+    Ok((job.text(&job.at.identity("validator.pem"))?, job.text(&job.at.identity("node-id"))?, job.text(&job.at.identity("base-genesis.json"))?))
 }
 
 /// The operator's account key, in a file keyring whose random passphrase is read by nobody but nodectl.
-async fn operator<H: Host>(job: &Job<'_, H>, image: &str) -> Result<String, Fault> {
+async fn operator<H: Host>(job: &Job<'_, H>, image: &str) -> Result<answers::Key, Fault> {
     let host = job.host;
-    let keyring = identity("keyring");
+    let keyring = job.at.identity("keyring");
     let base = ["--keyring-backend", "file", "--keyring-dir", keyring.as_str(), "--output", "json"];
-    if let Some(address) = host.read(&identity("operator"))? {
-        return String::from_utf8(address).map_err(|_| Fault::internal("operator is not text"));
+    if host.read(&job.at.identity("operator"))?.is_some() {
+        return Ok(answers::Key { address: job.text(&job.at.identity("operator"))?, public_key: job.text(&job.at.identity("operator-key"))? });
     }
     host.remove(&keyring)?;
     let passphrase = hex::encode(host.entropy(24)?);
-    host.write(&identity("passphrase"), passphrase.as_bytes(), 0o400)?;
+    host.write(&job.at.identity("passphrase"), passphrase.as_bytes(), 0o400)?;
     let args = [&["keys", "add", OPERATOR], base.as_slice()].concat();
-    let out = host.irita(image, layout::HOME, &args, &format!("{passphrase}\n{passphrase}\n")).await?;
+    let out = host.irita(image, &job.at.home(), &args, &[&format!("{passphrase}\n{passphrase}\n")]).await?;
     // The mnemonic is in `out` and goes no further: only the address is taken from it.
     let key = answers::key(&out)?;
-    host.write(&identity("operator"), key.address.as_bytes(), 0o644)?;
-    Ok(key.address)
+    host.write(&job.at.identity("operator-key"), key.public_key.as_bytes(), 0o644)?;
+    // Last: whoever finds this file finds the other.
+    host.write(&job.at.identity("operator"), key.address.as_bytes(), 0o644)?;
+    Ok(key)
 }

@@ -2,9 +2,8 @@
 
 use super::{Job, prepare};
 use crate::host::Host;
-use crate::{certificate, layout};
+use crate::{certificate};
 use domain::Fault;
-use layout::authority;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -14,10 +13,10 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     let volume = volume.ok_or_else(|| Fault::field("targets", format!("{} does not hold the authority", job.node.name), "[\"node0\"]"))?;
     let disk = prepare::find_disk(job.host, &volume).await?;
     if disk.mounted_at.is_empty() {
-        job.host.mount(&disk, layout::AUTHORITY, false).await?;
+        job.host.mount(&disk, &job.at.authorities(), false).await?;
     }
     let signed = sign(job, &requests).await;
-    job.host.unmount(layout::AUTHORITY).await?;
+    job.host.unmount(&job.at.authorities()).await?;
     let (root, certificates) = signed?;
     let root_cert_sha256 = job.put("root-cert.pem", root.as_bytes()).await?;
     let certificates_sha256 = job.put("certificates.json", json!(certificates).to_string().as_bytes()).await?;
@@ -26,14 +25,14 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
 
 async fn sign<H: Host>(job: &Job<'_, H>, requests: &BTreeMap<String, String>) -> Result<(String, BTreeMap<String, String>), Fault> {
     let host = job.host;
-    if host.read(&authority("root-cert.pem"))?.is_none() {
+    if host.read(&job.at.authority("root-cert.pem"))?.is_none() {
         let (key, cert) = certificate::new_root(&host.entropy(32)?, &host.entropy(16)?, host.now())?;
-        host.write(&authority("root-key.pem"), key.as_bytes(), 0o400)?;
-        host.write(&authority("root-cert.pem"), cert.as_bytes(), 0o644)?;
+        host.write(&job.at.authority("root-key.pem"), key.as_bytes(), 0o400)?;
+        host.write(&job.at.authority("root-cert.pem"), cert.as_bytes(), 0o644)?;
     }
-    let (root, key) = (job.text(&authority("root-cert.pem"))?, job.text(&authority("root-key.pem"))?);
+    let (root, key) = (job.text(&job.at.authority("root-cert.pem"))?, job.text(&job.at.authority("root-key.pem"))?);
     // Kept, so that a repeated order puts the same bytes.
-    if let Some(done) = host.read(&authority(&format!("{}.json", job.order.execution)))? {
+    if let Some(done) = host.read(&job.at.authority(&format!("{}.json", job.order.execution)))? {
         return Ok((root, serde_json::from_slice(&done).map_err(|e| Fault::internal(e.to_string()))?));
     }
     let mut certificates = BTreeMap::new();
@@ -42,6 +41,6 @@ async fn sign<H: Host>(job: &Job<'_, H>, requests: &BTreeMap<String, String>) ->
         let cert = certificate::sign_request(&key, &request, node, &host.entropy(16)?, host.now())?;
         certificates.insert(node.clone(), cert);
     }
-    host.write(&authority(&format!("{}.json", job.order.execution)), json!(certificates).to_string().as_bytes(), 0o644)?;
+    host.write(&job.at.authority(&format!("{}.json", job.order.execution)), json!(certificates).to_string().as_bytes(), 0o644)?;
     Ok((root, certificates))
 }

@@ -1,11 +1,10 @@
 //! `start`: configuration, the service, and the proof that it answers.
 
-use super::Job;
+use super::{Job, check_identity};
 use crate::host::Host;
-use crate::{answers, journal, layout, toml};
+use crate::{answers, toml};
 use domain::plan::Plan;
 use domain::{Class, Fault, ids, node_config};
-use layout::identity;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -15,16 +14,10 @@ const DEADLINE_S: u64 = 60;
 pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     let (host, name) = (job.host, job.node.name.as_str());
     let peers: BTreeMap<String, String> = job.param("peers")?;
-    let pins = journal::pins(host)?.unwrap_or_default();
-    let genesis = job.text(&layout::config("genesis.json"))?;
+    let pins = check_identity::look(host).await?;
+    let genesis = job.text(&job.at.config("genesis.json"))?;
     if pins.genesis_sha256.is_empty() || ids::sha256_hex(genesis.as_bytes()) != pins.genesis_sha256 {
         return Err(Fault::new(Class::Conflict, "the genesis on this node is not the one it accepted"));
-    }
-    for file in ["priv_validator_key.json", "priv_validator_state.json", "node_key.json"] {
-        // irita makes new keys in silence when it finds none.
-        if host.read(&identity(file))?.is_none() {
-            return Err(Fault::new(Class::Conflict, format!("{file} is missing: this node has no identity to start with")));
-        }
     }
     let plan = job.get(&ids::plan_key(&job.order.network, &job.order.execution), &pins.plan_sha256).await?;
     let plan: Plan = serde_json::from_slice(&plan).map_err(|e| Fault::internal(format!("plan: {e}")))?;
@@ -42,16 +35,16 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     let dialled = node_config::dials(index, &plan.nodes).iter().map(address).collect::<Result<Vec<_>, _>>()?;
     let list = dialled.iter().map(|(_, a)| a.as_str()).collect::<Vec<_>>().join(",");
     let unconditional = dialled.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>().join(",");
-    let config = node_config::config_toml(&plan.config_toml, name, &list, &unconditional, layout::IDENTITY);
+    let config = node_config::config_toml(&plan.config_toml, name, &list, &unconditional, &job.at.identities(), host.listen());
     for (file, values) in [("config.toml", config), ("app.toml", node_config::app_toml(&plan.app_toml))] {
-        let path = layout::config(file);
+        let path = job.at.config(file);
         let text = toml::set(&job.text(&path)?, &values, file)?;
         host.write(&path, text.as_bytes(), 0o644)?;
     }
     for folder in ["data", "wasm"] {
-        host.link(&format!("{}/.irita/{folder}", layout::HOME), &format!("{}/{folder}", layout::DATA))?;
+        host.link(&format!("{}/.irita/{folder}", job.at.home()), &format!("{}/{folder}", job.at.data()))?;
     }
-    host.start_service(job.image, layout::HOME).await?;
+    host.start_service(job.image, &job.at.home()).await?;
     let until = host.now() + DEADLINE_S;
     loop {
         if let Some(body) = host.rpc("/status").await? {
@@ -62,7 +55,7 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
             return Ok(json!({"node_id": status.node_id, "cons_address": status.cons_address}));
         }
         if host.now() >= until {
-            return Err(Fault::internal(format!("irita does not answer {DEADLINE_S} s after its start; its last lines: {}", host.log_tail().await?)));
+            return Err(Fault::internal(format!("irita does not answer {DEADLINE_S} s after its start; its last lines: {}", answers::last_words(&host.log(60).await?))));
         }
         host.sleep(1).await;
     }

@@ -1,0 +1,256 @@
+//! The words that a person types.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use consortium::work::Options;
+use std::path::PathBuf;
+
+/// Launch, watch and operate an IRITA consortium network. 启动、查看、运维、移除 IRITA 联盟链网络。
+///
+/// Without an AWS account everything runs on the local cloud: the shipped state machines, functions and templates. Machines are
+/// simulated in virtual time, or (--node process) real chain processes on loopback addresses in real time. The world lies in
+/// .consortium/.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Examples:\n  consortium launch events/console/launch-testnet.json\n  consortium launch events/console/launch-testnet.json --node process --irita /usr/local/bin/irita\n  consortium status testnet\n  consortium logs testnet node2\n  consortium remove testnet\n  consortium rehearse events/console/launch-testnet.json --seed 7 --json\n\nExit codes: 0 as asked · 1 failed and undone · 2 bad request, nothing was called · 3 something is left"
+)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+    /// Folder that holds the local world
+    #[arg(long, global = true, default_value = ".consortium")]
+    pub home: PathBuf,
+}
+
+/// What a local machine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum NodeKind {
+    /// A simulation in virtual time
+    Simulated,
+    /// A process of this computer
+    Process,
+}
+
+/// Commands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Launch the network that a request file asks for
+    #[command(
+        after_help = "Examples:\n  consortium launch events/console/launch-testnet.json --plan\n  consortium launch events/console/launch-testnet.json --node process --irita /usr/local/bin/irita\n  consortium launch events/console/launch-testnet.json --fault node2:vote=mute\n\nThe smallest request:\n  {\"network\":\"testnet\",\"chain_id\":\"testnet\",\"size\":\"test\",\"validators\":4}"
+    )]
+    Launch {
+        /// Request (JSON)
+        file: PathBuf,
+        /// Stop after the plan and its price
+        #[arg(long)]
+        plan: bool,
+        /// What the machines are; a home keeps the kind that it was begun with [default: simulated]
+        #[arg(long, value_enum)]
+        node: Option<NodeKind>,
+        /// The chain program of process machines: any irita of 3.2 or later
+        #[arg(long, value_name = "PATH")]
+        irita: Option<PathBuf>,
+        /// Options
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Show a network: nodes, heights, votes, leftovers
+    #[command(after_help = "Example:\n  consortium status testnet --json")]
+    Status {
+        /// Network
+        network: String,
+        /// One JSON object and nothing else
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a network and everything that carries its tags
+    #[command(after_help = "Example:\n  consortium remove testnet --keep-data")]
+    Remove {
+        /// Network
+        network: String,
+        /// Keep the data volumes
+        #[arg(long)]
+        keep_data: bool,
+        /// Options
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Ask nodes for their health: height, votes, peers, jail, restarts, disk
+    #[command(after_help = "Examples:\n  consortium health testnet\n  consortium health testnet node2 --json")]
+    Health {
+        /// Network
+        network: String,
+        /// Nodes [default: all]
+        nodes: Vec<String>,
+        /// One JSON object and nothing else
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the last lines of irita's log
+    #[command(after_help = "Example:\n  consortium logs testnet node2 --lines 40")]
+    Logs {
+        /// Network
+        network: String,
+        /// Nodes [default: all]
+        nodes: Vec<String>,
+        /// How many lines, as far as an answer holds them
+        #[arg(long, default_value_t = 20)]
+        lines: usize,
+        /// One JSON object and nothing else
+        #[arg(long)]
+        json: bool,
+    },
+    /// List names and addresses of the keys on nodes
+    #[command(after_help = "Example:\n  consortium keys testnet node0")]
+    Keys {
+        /// Network
+        network: String,
+        /// Nodes [default: all]
+        nodes: Vec<String>,
+        /// One JSON object and nothing else
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put a key back from its mnemonic, which is read from standard input and goes nowhere else
+    #[command(after_help = "Example:\n  read -rs MNEMONIC; printf '%s' \"$MNEMONIC\" | consortium recover testnet node0 treasury")]
+    Recover {
+        /// Network
+        network: String,
+        /// Node whose keyring gets it
+        node: String,
+        /// Name of the key there
+        name: String,
+    },
+    /// Read or change config.toml and app.toml
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  consortium config get testnet --config consensus.timeout_commit\n  consortium config set testnet --config mempool.size=8000"
+    )]
+    Config(ConfigCommand),
+    /// Start irita on nodes
+    #[command(after_help = "Example:\n  consortium start testnet node2")]
+    Start {
+        /// Network
+        network: String,
+        /// Nodes [default: all]
+        nodes: Vec<String>,
+        /// Options
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Stop irita on nodes, one after another, if the chain can spare them
+    #[command(after_help = "Example:\n  consortium stop testnet node2")]
+    Stop {
+        /// Network
+        network: String,
+        /// Nodes [default: all]
+        nodes: Vec<String>,
+        /// Stop a chain of one to three validators whole
+        #[arg(long)]
+        whole_stop: bool,
+        /// Options
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Restart irita on nodes, one after another, each back before the next
+    #[command(after_help = "Example:\n  consortium restart testnet")]
+    Restart {
+        /// Network
+        network: String,
+        /// Nodes [default: all]
+        nodes: Vec<String>,
+        /// A chain of one to three validators stands still meanwhile
+        #[arg(long)]
+        whole_stop: bool,
+        /// Options
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Let a jailed validator sign again, by the root keys
+    #[command(after_help = "Example:\n  consortium unjail testnet node2")]
+    Unjail {
+        /// Network
+        network: String,
+        /// Validator
+        node: String,
+        /// Options
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Launch, check, remove and prove that nothing is left, in a scratch world
+    #[command(after_help = "Example:\n  consortium rehearse events/console/launch-testnet.json --seed 7 --json")]
+    Rehearse {
+        /// Request (JSON)
+        file: PathBuf,
+        /// The same seed gives the same run
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Options
+        #[command(flatten)]
+        options: Options,
+    },
+    /// The background cloud of machines that are processes
+    #[command(subcommand, after_help = "Examples:\n  consortium cloud up\n  consortium cloud down")]
+    Cloud(CloudCommand),
+}
+
+/// `config …`.
+#[derive(Subcommand)]
+pub enum ConfigCommand {
+    /// Read values by path
+    #[command(after_help = "Example:\n  consortium config get testnet node0 --config p2p.pex --app minimum-gas-prices")]
+    Get {
+        /// Network
+        network: String,
+        /// Nodes [default: all]
+        nodes: Vec<String>,
+        /// A path of config.toml (repeatable)
+        #[arg(long, value_name = "PATH")]
+        config: Vec<String>,
+        /// A path of app.toml (repeatable)
+        #[arg(long, value_name = "PATH")]
+        app: Vec<String>,
+        /// One JSON object and nothing else
+        #[arg(long)]
+        json: bool,
+    },
+    /// Change values by path, one node after another; a node that does not come back gets its old ones again
+    #[command(after_help = "Example:\n  consortium config set testnet --config mempool.size=8000 --app pruning=nothing")]
+    Set {
+        /// Network
+        network: String,
+        /// Nodes [default: all]
+        nodes: Vec<String>,
+        /// A value of config.toml (repeatable)
+        #[arg(long, value_name = "PATH=VALUE")]
+        config: Vec<String>,
+        /// A value of app.toml (repeatable)
+        #[arg(long, value_name = "PATH=VALUE")]
+        app: Vec<String>,
+        /// A chain of one to three validators stands still meanwhile
+        #[arg(long)]
+        whole_stop: bool,
+        /// Options
+        #[command(flatten)]
+        options: Options,
+    },
+}
+
+/// `cloud …`.
+#[derive(Subcommand)]
+pub enum CloudCommand {
+    /// Start it, and every machine that was on
+    Up {
+        /// The chain program, for a folder that has none yet or another one from now on
+        #[arg(long, value_name = "PATH")]
+        irita: Option<PathBuf>,
+    },
+    /// Switch every machine off and end it; the world stays on disk
+    Down,
+    /// Where it is
+    Status,
+    /// What `up` runs in the background
+    #[command(hide = true)]
+    Run,
+}

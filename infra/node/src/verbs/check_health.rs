@@ -1,0 +1,65 @@
+//! `check-health`: one look at a node. Height is health: `/health`, `catching_up` and the process look fine after a consensus
+//! failure, a full disk or a lost quorum, so two looks are compared by whoever asked.
+
+use super::{Job, check_identity};
+use crate::host::Host;
+use crate::{answers, journal};
+use domain::{Fault, ids};
+use serde_json::{Value, json};
+
+/// `{service, restarts, reason, disk_free, signed_height}` always; while irita answers also `{height, block_time, peers,
+/// catching_up, power, signing, jailed}`. `signing` = this node's vote is in
+/// one of the last three commits that cannot change any more.
+pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
+    let host = job.host;
+    let service = host.service().await?;
+    let signed = check_identity::signed_height(host).unwrap_or_default();
+    remember_signed(host, signed)?;
+    let mut answer = json!({"service": service.state, "restarts": service.restarts, "reason": ids::shorten(&service.reason, 200),
+        "disk_free": host.free_percent(&job.at.data()).unwrap_or_default(), "signed_height": signed});
+    let Some(body) = host.rpc("/status").await? else {
+        if service.state != "stopped" {
+            answer["log"] = json!(answers::last_words(&host.log(60).await?));
+        }
+        return Ok(answer);
+    };
+    let status = answers::status(&body)?;
+    let peers = host.rpc("/net_info").await?.map(|b| answers::peers(&b)).unwrap_or_default();
+    let mut signing = false;
+    for height in answers::recent_commits(status.height) {
+        let commit = host.rpc(&format!("/commit?height={height}")).await?.map(|b| answers::commit(&b)).transpose()?.flatten();
+        signing |= commit.is_some_and(|c| c.signed.contains(&status.cons_address));
+    }
+    answer["height"] = json!(status.height);
+    answer["block_time"] = json!(status.block_time);
+    answer["peers"] = json!(peers);
+    answer["catching_up"] = json!(status.catching_up);
+    answer["power"] = json!(status.power);
+    answer["signing"] = json!(signing);
+    answer["jailed"] = json!(status.power == 0 && is_jailed(job).await?);
+    Ok(answer)
+}
+
+/// Power 0 may mean jailed or removed; only the chain's own list tells. `false` while it cannot be asked.
+async fn is_jailed<H: Host>(job: &Job<'_, H>) -> Result<bool, Fault> {
+    Ok(validator(job, &job.node.name).await?.is_some_and(|v| v["jailed"] == json!(true)))
+}
+
+/// The chain's entry of a validator, by its name; `None` if it has none or does not answer.
+pub(crate) async fn validator<H: Host>(job: &Job<'_, H>, name: &str) -> Result<Option<Value>, Fault> {
+    let node = format!("tcp://{}", job.host.rpc_address());
+    let out = job.host.irita(job.image, &job.at.home(), &["query", "node", "validators", "-o", "json", "--limit", "1000", "--node", &node], &[]).await?;
+    let list: Value = serde_json::from_str(&out.stdout).unwrap_or_default();
+    Ok(list["validators"].as_array().into_iter().flatten().find(|v| v["name"] == json!(name)).cloned())
+}
+
+/// Keeps the highest height that this identity is known to have signed; an older signer state is refused ever after.
+pub(crate) fn remember_signed<H: Host>(host: &H, height: u64) -> Result<(), Fault> {
+    match journal::pins(host)? {
+        Some(mut pins) if pins.signed_height < height => {
+            pins.signed_height = height;
+            journal::save(host, &pins)
+        }
+        _ => Ok(()),
+    }
+}
