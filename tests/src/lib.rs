@@ -1,5 +1,7 @@
 //! What whole-system tests share: a world, a workflow in it, and a checker that reads the world directly.
 
+pub mod real;
+
 use consortium::artefacts::Artefacts;
 use consortium::report;
 use consortium::session::{Outcome, Place, Session};

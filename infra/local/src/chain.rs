@@ -136,10 +136,15 @@ pub(crate) fn stop(world: &mut World, instance: &str, now: u64) {
     world.processes.remove(instance);
 }
 
+/// Whether a process answers on its RPC.
+pub(crate) fn listens(process: &Process, now: u64) -> bool {
+    process.started_ms + RPC_UP.1 <= now
+}
+
 /// What a node's RPC answers, in the recorded shape; `None` while it does not listen.
 pub(crate) fn rpc(world: &mut World, instance: &str, path: &str, now: u64) -> Option<Value> {
     advance(world, now);
-    let p = world.processes.get(instance).filter(|p| p.started_ms + RPC_UP.1 <= now)?.clone();
+    let p = world.processes.get(instance).filter(|p| listens(p, now))?.clone();
     let chain = world.chains.get(&p.genesis_sha256)?;
     let block = |h: u64| chain.blocks.iter().find(|b| b.height == h);
     let body = |result: Value| json!({"jsonrpc": "2.0", "id": -1, "result": result});

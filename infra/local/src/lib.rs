@@ -3,6 +3,7 @@
 //! It knows the services' wire protocols and the node program, not the handlers: whoever starts it gives the functions' code.
 
 mod chain;
+mod chain_check;
 mod chain_state;
 mod cloud;
 mod deploy;

@@ -4,7 +4,8 @@
 use crate::cloud::Cloud;
 use crate::iam::access_key;
 use crate::world::World;
-use nodectl::{Host, ProcessHost, ProcessMachine, Service};
+use domain::Fault;
+use nodectl::{Host, Output, ProcessHost, ProcessMachine, Service};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -135,6 +136,14 @@ impl Cloud {
             futures_now(host.rpc(&path))?.ok()?
         };
         tokio::task::spawn_blocking(look).await.ok()?
+    }
+
+    /// Runs irita once on a node, as a person in a session on that machine would.
+    pub async fn irita(&self, instance: &str, home: &str, args: &[&str], stdin: &[&str]) -> Result<Output, Fault> {
+        let Some(machines) = self.machines() else {
+            return crate::node::SimHost::new(self.clone(), instance).irita("", home, args, stdin).await;
+        };
+        ProcessHost::open(&machines.machine(instance).display().to_string())?.irita("", home, args, stdin).await
     }
 
     /// The service that runs irita on a node, as its supervisor sees it.

@@ -91,13 +91,15 @@ pub fn recent_commits(height: u64) -> std::ops::RangeInclusive<u64> {
     height.saturating_sub(3).max(1)..=height.saturating_sub(1).max(1)
 }
 
-/// Why a log ends: its last error or panic, or else its last three lines, in at most 500 characters.
+/// Why a log ends: its last error or panic without the usage text below it, or else its last three lines, in at most 500
+/// characters.
 pub fn last_words(log: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
-    let why = lines.iter().rposition(|l| l.starts_with("Error:") || l.starts_with("panic:"));
-    let from = why.unwrap_or(lines.len().saturating_sub(3));
-    let most = if why.is_some() { 1 } else { 3 };
-    domain::ids::shorten(&log_lines(&lines[from..].iter().take(most).copied().collect::<Vec<_>>().join("\n")), 500)
+    let words: Vec<&str> = match lines.iter().rposition(|l| l.starts_with("Error:") || l.starts_with("panic:")) {
+        Some(from) => lines[from..].iter().take_while(|l| !l.starts_with("Usage:")).filter(|l| !l.is_empty()).take(4).copied().collect(),
+        None => lines[lines.len().saturating_sub(3)..].to_vec(),
+    };
+    domain::ids::shorten(&log_lines(&words.join("\n")), 500)
 }
 
 /// Log lines (`--log_format json`) as a person reads them: time, level, message, error. Other lines (a panic) stay as they are.
@@ -196,8 +198,8 @@ mod tests {
 
     #[test]
     fn a_log_tells_why_it_ends() {
-        let usage = "{\"level\":\"info\",\"message\":\"starting\"}\nError: time: invalid duration \"nonsense\"\nUsage:\n  irita start [flags]\n";
-        assert_eq!(last_words(usage), "Error: time: invalid duration \"nonsense\"");
+        let usage = "{\"level\":\"info\",\"message\":\"starting\"}\nError: 1 error(s) decoding:\n\n* time: invalid duration nonsense\nUsage:\n  irita start [flags]\n";
+        assert_eq!(last_words(usage), "Error: 1 error(s) decoding:\n* time: invalid duration nonsense");
         let line = "{\"level\":\"error\",\"module\":\"consensus\",\"err\":\"no space left on device\",\"time\":\"2026-11-22T20:59:33Z\",\"message\":\"CONSENSUS FAILURE!!!\"}\n";
         assert_eq!(last_words(line), "2026-11-22T20:59:33Z error CONSENSUS FAILURE!!! err=\"no space left on device\"");
     }

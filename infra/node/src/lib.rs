@@ -16,7 +16,7 @@ mod toml;
 mod verbs;
 
 pub use answers::{Commit, Key, Status, commit, recent_commits, status};
-pub use certificate::{Pem, check_certificate, public_key_of_certificate};
+pub use certificate::{Pem, check_certificate, public_key_of_certificate, request, sign_request};
 pub use host::{Disk, Host, Instance, Output, Service};
 pub use journal::Pins;
 pub use layout::{Layout, ROOT};

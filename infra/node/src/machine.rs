@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 
 /// Name of the service that runs `irita start`.
 const SERVICE: &str = "consortium-irita";
+/// Label of containers that run one irita command.
+const COMMAND: &str = "consortium-irita-command";
+
 /// One nodectl at a time.
 const LOCK: &str = "/run/nodectl.lock";
 
@@ -21,6 +24,13 @@ impl Host for Machine {
     async fn lock(&self) -> Result<std::fs::File, Fault> {
         let file = std::fs::File::create(LOCK).map_err(|e| io(LOCK, e))?;
         file.lock().map_err(|e| io(LOCK, e))?;
+        // An irita command whose nodectl was killed goes on in its container: it must be over before anybody looks.
+        // Before the first boot has installed Docker there is none.
+        if let Ok(list) = run("docker", &["ps", "--quiet", "--filter", &format!("label={COMMAND}")], &[]) {
+            for left in list.stdout.lines() {
+                must("docker", &["rm", "--force", left])?;
+            }
+        }
         Ok(file)
     }
 
@@ -113,7 +123,7 @@ impl Host for Machine {
         let (mount, env) = (format!("{ROOT}:{ROOT}"), format!("HOME={home}"));
         let network = if args.contains(&"--node") { "host" } else { "none" };
         // No log: what irita prints may hold a mnemonic, and Docker would write it to the root volume.
-        let base = ["run", "--rm", "-i", "--log-driver", "none", "--network", network, "-v", &mount, "-w", home, "--entrypoint", "env", image];
+        let base = ["run", "--rm", "-i", "--label", COMMAND, "--log-driver", "none", "--network", network, "-v", &mount, "-w", home, "--entrypoint", "env", image];
         let clean = ["-i", &env, "PATH=/usr/local/bin:/usr/bin:/bin", "irita"];
         run("docker", &[base.as_slice(), clean.as_slice(), args].concat(), stdin)
     }

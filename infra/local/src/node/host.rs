@@ -162,7 +162,7 @@ impl Host for SimHost {
 
     async fn irita(&self, _: &str, home: &str, args: &[&str], stdin: &[&str]) -> Result<Output, Fault> {
         self.cloud.pass(IRITA).await;
-        irita::run(self, home, args, &stdin.concat())
+        irita::run(self, home, args, stdin)
     }
 
     async fn start_service(&self, _: &str, home: &str) -> Result<(), Fault> {

@@ -1,6 +1,6 @@
 //! The simulated irita: the commands of the ceremony, on the streams and with the exit codes that were recorded.
 
-use super::{SimHost, address, irita_keys, irita_tx};
+use super::{SimHost, address, irita_flags, irita_keys, irita_query, irita_tx};
 use crate::world::Process;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::Fault;
@@ -35,19 +35,22 @@ pub(super) fn public(key: &sm2::SecretKey) -> String {
     STANDARD.encode(key.public_key().to_sec1_point(true).as_bytes())
 }
 
-/// Runs one command.
-pub(crate) fn run(host: &SimHost, home: &str, args: &[&str], stdin: &str) -> Result<Output, Fault> {
+/// Runs one command. `stdin` is written piece by piece.
+pub(crate) fn run(host: &SimHost, home: &str, args: &[&str], stdin: &[&str]) -> Result<Output, Fault> {
+    if let Some(refused) = irita_flags::refused(args) {
+        return Ok(refused);
+    }
     match args {
         ["init", moniker, rest @ ..] => init(host, home, moniker, rest),
         ["genkey", rest @ ..] => genkey(host, home, rest),
-        ["tendermint", "show-validator"] => {
+        ["keys", rest @ ..] => irita_keys::run(host, rest, stdin),
+        ["tx", "node", "create-validator", rest @ ..] => create_validator(host, rest),
+        ["tx", rest @ ..] => irita_tx::run(host, rest, stdin),
+        ["query", rest @ ..] => irita_query::run(host, rest),
+        _ => {
             let key = consensus_key(host, home)?;
             Ok(ok(format!("{}\n", json!({"@type": "/cosmos.crypto.sm2.PubKey", "key": public(&key)})), ""))
         }
-        ["keys", rest @ ..] => irita_keys::run(host, rest, stdin),
-        ["tx", "node", "create-validator", rest @ ..] => create_validator(host, rest),
-        ["tx" | "query", ..] => irita_tx::run(host, args, stdin),
-        _ => Ok(error(format!("unknown command \"{}\" for \"irita\"", args.first().unwrap_or(&"")), "[command]")),
     }
 }
 
@@ -75,7 +78,7 @@ fn write_consensus_key(host: &SimHost, home: &str) -> Result<(), Fault> {
 
 fn init(host: &SimHost, home: &str, moniker: &str, args: &[&str]) -> Result<Output, Fault> {
     let file = |name: &str| format!("{home}/.irita/{name}");
-    if host.file(&file("config/genesis.json")).is_some() && !args.contains(&"--overwrite") {
+    if host.file(&file("config/genesis.json")).is_some() && !args.iter().any(|a| ["--overwrite", "-o"].contains(a)) {
         return Ok(error(format!("genesis.json file already exists: {}", file("config/genesis.json")), "init [moniker] [flags]"));
     }
     let chain_id = flag(args, "--chain-id").unwrap_or_default();
@@ -109,11 +112,20 @@ fn genkey(host: &SimHost, home: &str, args: &[&str]) -> Result<Output, Fault> {
 fn create_validator(host: &SimHost, args: &[&str]) -> Result<Output, Fault> {
     let usage = "tx node create-validator [flags]";
     let get = |name: &str| flag(args, name).unwrap_or_default();
+    if let Some(why) = irita_flags::missing(args, &["cert", "from", "name", "power"]) {
+        return Ok(error(why, usage));
+    }
+    if !args.contains(&"--generate-only") {
+        return Err(Fault::internal("the simulated irita makes transactions only with --generate-only"));
+    }
+    if let Some(why) = irita_keys::no_address(get("--from")) {
+        return Ok(error(format!("must provide a valid Bech32 address in generate-only mode: {why}"), usage));
+    }
     let Some(certificate) = host.file(get("--cert")) else {
         return Ok(error(format!("open {}: no such file or directory", get("--cert")), usage));
     };
-    if get("--power") == "0" || !args.contains(&"--generate-only") {
-        return Ok(error("validator power must be positive", usage));
+    if get("--power") == "0" {
+        return Ok(error("power must be positive: invalid request", usage));
     }
     let message = json!({"@type": "/iritamod.node.MsgCreateValidator", "name": get("--name"), "certificate": certificate, "power": get("--power"),
         "description": "", "operator": get("--from")});

@@ -1,155 +1,132 @@
-//! Transactions and queries of the simulated irita: signing, multisigs, sending, and what it prints about its chain.
+//! Transactions of the simulated irita: signing, putting signatures together, sending.
 
 use super::irita::{error, flag, ok, read_key};
-use super::{SimHost, irita_keys};
-use crate::chain_state;
+use super::irita_keys::Keyring;
+use super::{SimHost, address, irita_query};
+use crate::world::Chain;
+use crate::{chain_check, chain_state};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use domain::{Class, Fault, ids, multisig};
+use domain::{Fault, ids, multisig};
 use nodectl::{Host, Output};
 use serde_json::{Value, json};
-use sm2::dsa::signature::{Signer, Verifier};
+use sm2::dsa::signature::Signer;
 
-/// The id that irita's signatures are made with.
-const DISTID: &str = "1234567812345678";
+/// How a multisig's members sign.
+const AMINO: &str = "SIGN_MODE_LEGACY_AMINO_JSON";
 
-/// `tx …` and `query …`.
-pub(super) fn run(host: &SimHost, args: &[&str], stdin: &str) -> Result<Output, Fault> {
-    match args {
-        ["tx", "sign", file, rest @ ..] => sign(host, file, rest, stdin),
-        ["tx", "multisign", file, name, rest @ ..] => multisign(host, file, name, rest, stdin),
-        ["tx", "broadcast", file, ..] => broadcast(host, file),
-        ["query", what @ ..] => query(host, what),
-        _ => Ok(error(format!("unknown command \"{}\" for \"irita tx\"", args.get(1).unwrap_or(&"")), "tx [command]")),
+/// `tx …`.
+pub(super) fn run(host: &SimHost, args: &[&str], stdin: &[&str]) -> Result<Output, Fault> {
+    let mut keyring = Keyring::of(host, args, stdin);
+    let (done, usage) = match args {
+        ["sign", file, rest @ ..] => (sign(host, &mut keyring, file, rest), "tx sign [file] [flags]"),
+        ["multisign", file, name, rest @ ..] => (multisign(host, &mut keyring, file, name, rest), "tx multisign [file] [name] [[signature]...] [flags]"),
+        ["broadcast", file, ..] => return broadcast(host, file, args),
+        _ => return Err(Fault::internal(format!("the simulated irita has no tx {}", args.join(" ")))),
+    };
+    let document = flag(args, "--output-document");
+    match (done, document) {
+        (Err(why), _) => Ok(keyring.refuse(why, usage)),
+        (Ok(text), Some(file)) => host.write(file, text.as_bytes(), 0o644).map(|()| keyring.tell("")),
+        // As the real one: on stderr.
+        (Ok(text), None) => Ok(keyring.tell(&format!("{text}\n"))),
     }
 }
 
-fn json_file(host: &SimHost, file: &str) -> Result<Value, Fault> {
-    let text = host.file(file).ok_or_else(|| Fault::new(Class::NotFound, format!("{file} is missing")))?;
-    serde_json::from_str(&text).map_err(|e| Fault::internal(e.to_string()))
+fn json_file(host: &SimHost, file: &str) -> Result<Value, String> {
+    let text = host.file(file).ok_or_else(|| format!("open {file}: no such file or directory"))?;
+    serde_json::from_str(&text).map_err(|e| e.to_string())
 }
 
-/// What is signed: everything that a signature binds on the real chain.
-fn message(tx: &Value, chain_id: &str, account: &str, sequence: &str) -> String {
-    format!("{chain_id}/{account}/{sequence}/{}/{}", tx["body"], tx["auth_info"]["fee"])
+fn public_key(stored: &Value) -> Value {
+    serde_json::from_str(stored["pubkey"].as_str().unwrap_or_default()).unwrap_or_default()
 }
 
-fn sign(host: &SimHost, file: &str, args: &[&str], stdin: &str) -> Result<Output, Fault> {
+fn sign(host: &SimHost, keyring: &mut Keyring, file: &str, args: &[&str]) -> Result<String, String> {
     let get = |name: &str| flag(args, name).unwrap_or_default();
-    let keyring = format!("{}/keyring-file", get("--keyring-dir"));
-    let stored = match irita_keys::open(host, &keyring, get("--from"), stdin)? {
-        Ok(stored) => stored,
-        Err(refused) => return Ok(refused),
-    };
+    let stored = keyring.key(get("--from"))?;
     let mut tx = json_file(host, file)?;
-    let signer = sm2::dsa::SigningKey::new(DISTID, &read_key(&stored.to_string())?).map_err(|e| Fault::internal(e.to_string()))?;
-    let signature: sm2::dsa::Signature = signer.sign(message(&tx, get("--chain-id"), get("-a"), get("-s")).as_bytes());
+    let for_multisig = flag(args, "--multisig").is_some();
+    if !for_multisig && tx["body"]["messages"][0]["operator"] != stored["address"] {
+        return Err(format!("tx intended signer does not match the given signer: {}", get("--from")));
+    }
+    let key = read_key(&stored.to_string()).map_err(|f| f.message)?;
+    let signer = sm2::dsa::SigningKey::new(chain_check::DISTID, &key).map_err(|e| e.to_string())?;
+    let bytes = chain_check::signed_bytes(&tx, get("--chain-id"), get("-a"), get("-s"));
+    let signature: sm2::dsa::Signature = signer.sign(bytes.as_bytes());
     let signature = STANDARD.encode(signature.to_bytes());
-    let public_key: Value = serde_json::from_str(stored["pubkey"].as_str().unwrap_or_default()).unwrap_or_default();
-    if flag(args, "--multisig").is_some() {
-        tx = json!({"signatures": [{"public_key": public_key, "sequence": get("-s"),
-            "data": {"single": {"mode": "SIGN_MODE_LEGACY_AMINO_JSON", "signature": signature}}}]});
+    if for_multisig {
+        tx = json!({"signatures": [{"public_key": public_key(&stored), "sequence": get("-s"), "data": {"single": {"mode": AMINO, "signature": signature}}}]});
     } else {
         let mode = json!({"single": {"mode": "SIGN_MODE_DIRECT"}});
-        tx["auth_info"]["signer_infos"] = json!([{"public_key": public_key, "mode_info": mode, "sequence": get("-s")}]);
+        tx["auth_info"]["signer_infos"] = json!([{"public_key": public_key(&stored), "mode_info": mode, "sequence": get("-s")}]);
         tx["signatures"] = json!([signature]);
     }
-    host.write(get("--output-document"), tx.to_string().as_bytes(), 0o644)?;
-    Ok(ok("", ""))
+    Ok(tx.to_string())
 }
 
-/// Puts signatures together without asking whether they are enough; the chain asks.
-fn multisign(host: &SimHost, file: &str, name: &str, args: &[&str], stdin: &str) -> Result<Output, Fault> {
+/// Puts good signatures together without asking whether they are enough; the chain asks.
+fn multisign(host: &SimHost, keyring: &mut Keyring, file: &str, name: &str, args: &[&str]) -> Result<String, String> {
     let get = |name: &str| flag(args, name).unwrap_or_default();
-    let keyring = format!("{}/keyring-file", get("--keyring-dir"));
-    let root = match irita_keys::open(host, &keyring, name, stdin)? {
-        Ok(root) => root,
-        Err(refused) => return Ok(refused),
-    };
     let mut tx = json_file(host, file)?;
-    let mut parts = vec![];
-    for part in args.iter().take_while(|a| !a.starts_with('-')) {
-        parts.push(json_file(host, part)?["signatures"][0].clone());
+    let root = keyring.key(name).map_err(|why| format!("error getting keybase multisig account: {why}"))?;
+    if root["type"] != "multi" {
+        return Err(format!("\"{name}\" must be of type multi: {}", root["type"].as_str().unwrap_or_default()));
     }
-    let public_key: Value = serde_json::from_str(root["pubkey"].as_str().unwrap_or_default()).unwrap_or_default();
-    tx["auth_info"]["signer_infos"] = json!([{"public_key": public_key, "mode_info": {"multi": {}}, "sequence": get("-s")}]);
-    tx["signatures"] = json!([STANDARD.encode(json!(parts).to_string())]);
-    // As the real one: on stderr.
-    Ok(ok("", format!("{tx}\n")))
-}
-
-/// Whether a transaction of a multisig carries enough signatures of different keys over exactly these bytes.
-fn signed_well(tx: &Value, chain_id: &str, account: u64, sequence: u64) -> bool {
-    let key = &tx["auth_info"]["signer_infos"][0]["public_key"];
-    let list: Vec<String> = key["public_keys"].as_array().into_iter().flatten().filter_map(|k| k["key"].as_str().map(String::from)).collect();
-    let threshold = key["threshold"].as_u64().unwrap_or(u64::MAX);
-    let sender = tx["body"]["messages"][0]["operator"].as_str().unwrap_or_default();
-    if multisig::address(&list, threshold as u32).ok().as_deref() != Some(sender) {
-        return false;
-    }
-    let parts = STANDARD.decode(tx["signatures"][0].as_str().unwrap_or_default()).unwrap_or_default();
-    let parts: Vec<Value> = serde_json::from_slice(&parts).unwrap_or_default();
-    let bytes = message(tx, chain_id, &account.to_string(), &sequence.to_string());
-    let mut good: Vec<&str> = vec![];
-    for part in &parts {
-        let (Some(key), Some(signature)) = (part["public_key"]["key"].as_str(), part["data"]["single"]["signature"].as_str()) else { continue };
-        let verify = || -> Option<bool> {
-            let key = sm2::PublicKey::from_sec1_bytes(&STANDARD.decode(key).ok()?).ok()?;
-            let signature = sm2::dsa::Signature::from_slice(&STANDARD.decode(signature).ok()?).ok()?;
-            Some(sm2::dsa::VerifyingKey::new(DISTID, key).ok()?.verify(bytes.as_bytes(), &signature).is_ok())
-        };
-        if list.iter().any(|k| k == key) && !good.contains(&key) && verify() == Some(true) {
-            good.push(key);
+    let key = public_key(&root);
+    let list: Vec<&str> = key["public_keys"].as_array().into_iter().flatten().filter_map(|k| k["key"].as_str()).collect();
+    let bytes = chain_check::signed_bytes(&tx, get("--chain-id"), get("-a"), get("-s"));
+    let mut parts: Vec<(usize, Value)> = vec![];
+    for file in args.iter().take_while(|a| !a.starts_with('-')) {
+        let part = json_file(host, file)?["signatures"][0].clone();
+        let member = part["public_key"]["key"].as_str().unwrap_or_default();
+        let account = multisig::account(member).map_err(|f| f.message)?;
+        if !chain_check::is_signature(member, part["data"]["single"]["signature"].as_str().unwrap_or_default(), &bytes) {
+            return Err(format!("couldn't verify signature for address {account}"));
         }
+        let Some(at) = list.iter().position(|k| *k == member) else {
+            return Err(format!("provided key {} doesn't exist in pubkeys: ", address(member).unwrap_or_default()));
+        };
+        // One signer twice counts once.
+        parts.retain(|(other, _)| *other != at);
+        parts.push((at, part));
     }
-    good.len() as u64 >= threshold
+    parts.sort_by_key(|(at, _)| *at);
+    let mut bits = vec![0_u8; list.len().div_ceil(8)];
+    parts.iter().for_each(|(at, _)| bits[at / 8] |= 0x80 >> (at % 8));
+    let modes: Vec<Value> = parts.iter().map(|_| json!({"single": {"mode": AMINO}})).collect();
+    let mode = json!({"multi": {"bitarray": {"extra_bits_stored": list.len() % 8, "elems": STANDARD.encode(bits)}, "mode_infos": modes}});
+    tx["auth_info"]["signer_infos"] = json!([{"public_key": key, "mode_info": mode, "sequence": get("-s")}]);
+    tx["signatures"] = json!([STANDARD.encode(json!(parts.iter().map(|(_, p)| p).collect::<Vec<_>>()).to_string())]);
+    Ok(tx.to_string())
 }
 
 /// Sends: CheckTx's refusals come at once (exit 0 with a code), the rest with the block.
-fn broadcast(host: &SimHost, file: &str) -> Result<Output, Fault> {
-    let tx = json_file(host, file)?;
-    let now = host.cloud.now_ms();
+fn broadcast(host: &SimHost, file: &str, args: &[&str]) -> Result<Output, Fault> {
+    let usage = "tx broadcast [file_path] [flags]";
+    let tx = match json_file(host, file) {
+        Ok(tx) => tx,
+        Err(why) => return Ok(error(why, usage)),
+    };
     let mut world = host.cloud.world();
-    crate::chain::advance(&mut world, now);
-    let Some(genesis) = world.processes.get(&host.instance).map(|p| p.genesis_sha256.clone()) else {
-        return Ok(error("post failed: Post \"http://127.0.0.1:26657\": dial tcp 127.0.0.1:26657: connect: connection refused", "tx broadcast [file_path] [flags]"));
+    let chain = match irita_query::asked(host, &mut world, args) {
+        Ok(chain) => chain,
+        Err(why) => return Ok(error(why, usage)),
     };
-    let Some(chain) = world.chains.get_mut(&genesis) else { return Err(Fault::internal("no chain")) };
-    let sender = tx["body"]["messages"][0]["operator"].as_str().unwrap_or_default();
-    let (account, sequence) = chain.accounts.get(sender).copied().unwrap_or_default();
     let hash = ids::sha256_hex(tx.to_string().as_bytes()).to_uppercase();
-    let refused = match chain_state::check(chain, &tx) {
-        Ok(()) if signed_well(&tx, &chain.chain_id, account, sequence) => None,
-        Ok(()) => Some(("sdk", 4, "signature verification failed: unauthorized".to_string())),
-        Err(refused) => Some(refused),
+    let (codespace, code, log) = match known(chain, &hash).map_or_else(|| chain_check::check(chain, &tx), Err) {
+        Ok(()) => ("", 0, "[]".to_string()),
+        Err(refused) => refused,
     };
-    let (codespace, code, log) = refused.unwrap_or(("", 0, "[]".into()));
     if code == 0 {
         chain.pending.push((hash.clone(), tx));
     }
-    Ok(ok(format!("{}\n", json!({"height": "0", "txhash": hash, "codespace": codespace, "code": code, "data": "", "raw_log": log, "logs": []})), ""))
+    let answer = json!({"height": "0", "txhash": hash, "codespace": codespace, "code": code, "data": "", "raw_log": log, "logs": [], "info": "",
+        "gas_wanted": "0", "gas_used": "0", "tx": null, "timestamp": "", "events": []});
+    Ok(ok(format!("{answer}\n"), ""))
 }
 
-fn query(host: &SimHost, what: &[&str]) -> Result<Output, Fault> {
-    let now = host.cloud.now_ms();
-    let mut world = host.cloud.world();
-    crate::chain::advance(&mut world, now);
-    let chain = world.processes.get(&host.instance).and_then(|p| world.chains.get(&p.genesis_sha256));
-    let Some(chain) = chain else { return Ok(error("post failed: dial tcp: connect: connection refused", "query [command]")) };
-    let answer = match what {
-        ["perm", "roles", account, ..] => json!({"roles": chain.roles.get(*account).cloned().unwrap_or_default()}),
-        ["auth", "account", address, ..] => match chain.accounts.get(*address) {
-            Some((number, sequence)) => json!({"@type": "/cosmos.auth.v1beta1.BaseAccount", "address": address, "pub_key": null,
-                "account_number": number.to_string(), "sequence": sequence.to_string()}),
-            None => return Ok(error(format!("rpc error: code = NotFound desc = account {address} not found: key not found"), "query auth account [address] [flags]")),
-        },
-        ["node", "validators", ..] => {
-            let one = |(address, (name, power)): (&String, &(String, u64))| {
-                let jailed = chain.jailed.get(address);
-                json!({"id": chain_state::validator_id(address), "name": name, "power": jailed.map(|(before, _)| *before).unwrap_or(*power).to_string(), "jailed": jailed.is_some()})
-            };
-            json!({"validators": chain.validators.iter().map(one).collect::<Vec<_>>()})
-        }
-        _ => return Ok(error(format!("unknown command \"{}\" for \"irita query\"", what.first().unwrap_or(&"")), "query [command]")),
-    };
-    Ok(ok(format!("{answer}\n"), ""))
+/// The mempool remembers what waits and what went well; of what failed in a block it forgets.
+fn known(chain: &Chain, hash: &str) -> Option<chain_state::Refused> {
+    let waits = chain.pending.iter().any(|(h, _)| h == hash);
+    (waits || chain.transactions.get(hash).is_some_and(|t| t["code"] == 0)).then(|| ("sdk", 19, String::new()))
 }

@@ -2,7 +2,10 @@
 
 mod host;
 mod irita;
+mod irita_flags;
 mod irita_keys;
+mod irita_query;
+mod irita_stdin;
 mod irita_tx;
 
 pub(crate) use host::SimHost;

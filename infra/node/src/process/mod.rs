@@ -7,6 +7,7 @@ pub(crate) mod service;
 use crate::files::{self, io, run};
 use crate::host::{Disk, Host, Instance, Output, Service};
 use domain::{Class, Fault, ids};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -57,6 +58,14 @@ impl ProcessHost {
         command
     }
 
+    /// Waits until no irita command runs. Whoever inherits the file holds it, so a command holds it exactly as long as it lives.
+    fn lock_command(&self) -> Result<std::fs::File, Fault> {
+        let path = self.file("command.lock");
+        let file = std::fs::File::create(&path).map_err(|e| io(&path, e))?;
+        file.lock().map_err(|e| io(&path, e))?;
+        Ok(file)
+    }
+
     /// A signed request to the local cloud: status and body.
     fn s3(&self, method: &[&str], region: &str, bucket: &str, key: &str) -> Result<(String, Vec<u8>), Fault> {
         let body = self.file(&format!("object-{}", std::process::id()));
@@ -85,6 +94,8 @@ impl Host for ProcessHost {
         let path = self.file("nodectl.lock");
         let file = std::fs::File::create(&path).map_err(|e| io(&path, e))?;
         file.lock().map_err(|e| io(&path, e))?;
+        // An irita command whose nodectl was killed goes on without it: what it does must be over before anybody looks.
+        self.lock_command()?;
         Ok(file)
     }
 
@@ -166,6 +177,8 @@ impl Host for ProcessHost {
 
     async fn irita(&self, _: &str, home: &str, args: &[&str], stdin: &[&str]) -> Result<Output, Fault> {
         std::fs::create_dir_all(home).map_err(|e| io(home, e))?;
+        let held = self.lock_command()?;
+        fcntl(&held, FcntlArg::F_SETFD(FdFlag::empty())).map_err(|e| Fault::internal(format!("command.lock: {e}")))?;
         files::run_command(&mut self.command(home, args), &self.machine.irita, stdin)
     }
 

@@ -27,7 +27,7 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
             Some(body) => answers::status(&body)?.height,
             // A node that misses one answer may give the next; the deadline decides.
             None if host.now() < until => 0,
-            None => return Err(Fault::new(Class::Transient, format!("irita does not answer; its last lines: {}", answers::last_words(&host.log(60).await?)))),
+            None => return Err(Fault::new(Class::Transient, format!("irita does not answer; its last lines: {}", answers::last_words(&host.log(200).await?)))),
         };
         // The commit of the tip itself is not canonical yet.
         while next < tip && !all_signed(&rows, blocks) {

@@ -19,17 +19,13 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
         "disk_free": host.free_percent(&job.at.data()).unwrap_or_default(), "signed_height": signed});
     let Some(body) = host.rpc("/status").await? else {
         if service.state != "stopped" {
-            answer["log"] = json!(answers::last_words(&host.log(60).await?));
+            answer["log"] = json!(answers::last_words(&host.log(200).await?));
         }
         return Ok(answer);
     };
     let status = answers::status(&body)?;
     let peers = host.rpc("/net_info").await?.map(|b| answers::peers(&b)).unwrap_or_default();
-    let mut signing = false;
-    for height in answers::recent_commits(status.height) {
-        let commit = host.rpc(&format!("/commit?height={height}")).await?.map(|b| answers::commit(&b)).transpose()?.flatten();
-        signing |= commit.is_some_and(|c| c.signed.contains(&status.cons_address));
-    }
+    let signing = signs(job, &status, 0).await?;
     answer["height"] = json!(status.height);
     answer["block_time"] = json!(status.block_time);
     answer["peers"] = json!(peers);
@@ -38,6 +34,17 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     answer["signing"] = json!(signing);
     answer["jailed"] = json!(status.power == 0 && is_jailed(job).await?);
     Ok(answer)
+}
+
+/// Whether this node's vote is in one of the recent commits above `after`.
+pub(crate) async fn signs<H: Host>(job: &Job<'_, H>, status: &answers::Status, after: u64) -> Result<bool, Fault> {
+    for height in answers::recent_commits(status.height).filter(|h| *h > after) {
+        let commit = job.host.rpc(&format!("/commit?height={height}")).await?.map(|b| answers::commit(&b)).transpose()?.flatten();
+        if commit.is_some_and(|c| c.signed.contains(&status.cons_address)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Power 0 may mean jailed or removed; only the chain's own list tells. `false` while it cannot be asked.

@@ -4,14 +4,14 @@
 use crate::host::Host;
 use crate::journal::{self, Pins};
 use crate::layout::Layout;
-use domain::{Class, Fault};
+use domain::{Class, Fault, ids};
 use serde_json::Value;
 
 /// Files without which a validator must not start.
 const FILES: [&str; 3] = ["priv_validator_key.json", "priv_validator_state.json", "node_key.json"];
 
 /// Refuses with `Conflict` unless both volumes are mounted, the identity is whole, its consensus key is the one that was pinned
-/// when it was made, and its signer state is not older than one that has been seen.
+/// when it was made, the genesis is the one that was accepted, and its signer state is not older than one that has been seen.
 pub async fn look<H: Host>(host: &H) -> Result<Pins, Fault> {
     let at = Layout::of(host);
     let refuse = |why: String| Fault::new(Class::Conflict, why);
@@ -26,6 +26,10 @@ pub async fn look<H: Host>(host: &H) -> Result<Pins, Fault> {
     let address = super::prepare::cons_address(key["pub_key"]["value"].as_str().unwrap_or_default())?;
     if address != pins.cons_address {
         return Err(refuse(format!("the consensus key is {address}, this identity was made with {}", pins.cons_address)));
+    }
+    let genesis = host.read(&at.config("genesis.json"))?.unwrap_or_default();
+    if !pins.genesis_sha256.is_empty() && ids::sha256_hex(&genesis) != pins.genesis_sha256 {
+        return Err(refuse("the genesis on this node is not the one that it accepted".into()));
     }
     let height = signed_height(host)?;
     if height < pins.signed_height {

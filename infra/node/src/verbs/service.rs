@@ -77,19 +77,23 @@ async fn height<H: Host>(job: &Job<'_, H>) -> Result<u64, Fault> {
     Ok(job.host.rpc("/status").await?.map(|b| answers::status(&b)).transpose()?.map(|s| s.height).unwrap_or_default())
 }
 
-/// Waits until irita answers, has caught up and (if `expect_blocks`) sees a height above `before`; gives its height.
+/// Waits until irita answers and (if `expect_blocks`) has caught up, sees a height above `before` and, unless it is out of the
+/// set, signs again; gives its height.
 async fn wait_until_back<H: Host>(job: &Job<'_, H>, before: u64, expect_blocks: bool) -> Result<u64, Fault> {
     let host = job.host;
     let until = host.now() + DEADLINE_S;
     loop {
         let status = host.rpc("/status").await?.map(|b| answers::status(&b)).transpose()?;
-        if let Some(s) = status.filter(|s| !expect_blocks || (!s.catching_up && s.height > before)) {
-            return Ok(s.height);
+        if let Some(s) = status {
+            let grows = !s.catching_up && s.height > before;
+            if !expect_blocks || (grows && (s.power == 0 || check_health::signs(job, &s, before).await?)) {
+                return Ok(s.height);
+            }
         }
         let service = host.service().await?;
         // Started twice and ended twice: it is not going to stay.
         if service.state != "running" && service.restarts > 0 || host.now() >= until {
-            let log = answers::last_words(&host.log(60).await?);
+            let log = answers::last_words(&host.log(200).await?);
             return Err(Fault::internal(format!("irita did not come back ({}; {}); its last lines: {log}", service.state, service.reason)));
         }
         host.sleep(1).await;

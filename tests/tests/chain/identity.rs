@@ -1,0 +1,109 @@
+//! Identity apart from data: what lies where, and when a node refuses to start with it.
+
+use nodectl::Service;
+use proof::real::{Real, fast_request, program, really};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+
+/// Files below a folder, by path from it.
+fn files(folder: &Path, below: &str, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = format!("{below}/{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() { files(&entry.path(), &name, found) } else { found.push(name) }
+    }
+}
+
+async fn service(real: &Real, node: &str) -> Service {
+    let instance = real.machine(node).file_name().and_then(|n| n.to_str()).expect("id").to_string();
+    real.cloud().service(&instance).await
+}
+
+fn power(real: &Real, node: &str, how: &str) {
+    let done = Command::new(program("nodectl")).args(["power", how, "--machine"]).arg(real.machine(node)).status();
+    assert!(done.expect("nodectl").success(), "power {how} of {node}");
+}
+
+/// Powers a machine on and waits until its supervisor says why it starts nothing.
+async fn refused_at_boot(real: &Real, node: &str, words: &str) {
+    power(real, node, "on");
+    for _ in 0..50 {
+        let seen = service(real, node).await;
+        assert_ne!(seen.state, "running", "irita must not run: {words}");
+        if seen.reason.contains(words) {
+            power(real, node, "off");
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("the supervisor does not say `{words}`: {:?}", service(real, node).await);
+}
+
+#[test]
+fn the_data_volume_holds_chain_data_only_and_a_node_without_its_whole_identity_does_not_start() {
+    really(async {
+        let Some(real) = Real::launched("identity", 123, &fast_request(4)).await else { return };
+        let execution = real.look().await.manifest.execution;
+        // The order is one of the launch's own epoch, as a person's restart would be.
+        let start = |n: u64| real.order("start-service", &execution, 1, json!({"expect_blocks": true, "turn": n}));
+        let stop = |n: u64| real.order("stop-service", &execution, 1, json!({"turn": n}));
+
+        // Data: databases, the write-ahead log, nothing else; and no secret in any of them.
+        let secret = |name: &str| std::fs::read_to_string(real.place("node2", &format!("identity/{name}"))).expect("an identity");
+        let key: Value = serde_json::from_str(&secret("priv_validator_key.json")).expect("json");
+        let peer: Value = serde_json::from_str(&secret("node_key.json")).expect("json");
+        let secrets = [key["priv_key"]["value"].as_str().expect("a key").to_string(), peer["priv_key"]["value"].as_str().expect("a key").to_string(), secret("passphrase")];
+        let data = std::fs::read_link(real.place("node2", "data")).expect("a mounted volume");
+        let mut all = vec![];
+        files(&data, "", &mut all);
+        assert!(all.len() > 10, "{all:?}");
+        let known = ["/data/application.db/", "/data/blockstore.db/", "/data/state.db/", "/data/tx_index.db/", "/data/evidence.db/", "/data/cs.wal/", "/data/snapshots/", "/data/upgrade-info.json", "/wasm/"];
+        for file in &all {
+            assert!(known.iter().any(|k| file.starts_with(k)), "{file} is not chain data");
+            let bytes = std::fs::read(format!("{}{file}", data.display())).unwrap_or_default();
+            for secret in &secrets {
+                assert!(!bytes.windows(secret.len()).any(|w| w == secret.as_bytes()), "a secret lies in {file}");
+            }
+        }
+
+        // Without the mount of its identity it does not start, neither by order nor at boot; nor does it make a new key.
+        assert_eq!(real.carry_out("node2", &stop(1)).await.fault, None);
+        let (mount, volume) = (real.place("node2", "identity"), std::fs::read_link(real.place("node2", "identity")).expect("mounted"));
+        let service_file = real.machine("node2").join("service.json");
+        std::fs::write(&service_file, json!({"home": real.place("node2", "home").display().to_string()}).to_string()).expect("enabled");
+        std::fs::remove_file(&mount).expect("unmounted");
+        let fault = real.carry_out("node2", &start(1)).await.fault.expect("refused");
+        assert!(fault.message.contains("no identity volume is mounted"), "{fault}");
+        refused_at_boot(&real, "node2", "no identity volume is mounted").await;
+        assert!(!mount.exists(), "an empty folder in the place of the mount");
+        std::os::unix::fs::symlink(&volume, &mount).expect("mounted again");
+
+        // Signer state missing, or an old copy of it; another key; another genesis.
+        let state = volume.join("priv_validator_state.json");
+        let now = std::fs::read_to_string(&state).expect("state");
+        std::fs::remove_file(&state).expect("removed");
+        refused_at_boot(&real, "node2", "priv_validator_state.json is missing").await;
+        std::fs::write(&state, now.replace("\"height\": \"", "\"height\": \"0")).expect("written");
+        let old: Value = serde_json::from_str(&now).expect("json");
+        let mut older = old.clone();
+        older["height"] = json!("3");
+        std::fs::write(&state, older.to_string()).expect("written");
+        refused_at_boot(&real, "node2", "it is an old copy").await;
+        std::fs::write(&state, &now).expect("written");
+        let key_file = volume.join("priv_validator_key.json");
+        let own = std::fs::read_to_string(&key_file).expect("key");
+        std::fs::copy(std::fs::read_link(real.place("node3", "identity")).expect("mounted").join("priv_validator_key.json"), &key_file).expect("copied");
+        refused_at_boot(&real, "node2", "this identity was made with").await;
+        std::fs::write(&key_file, own).expect("written");
+        let genesis = real.place("node2", "home/.irita/config/genesis.json");
+        let right = std::fs::read_to_string(&genesis).expect("genesis");
+        std::fs::write(&genesis, right.replace("\"testnet\"", "\"othernet\"")).expect("written");
+        refused_at_boot(&real, "node2", "the genesis on this node is not the one that it accepted").await;
+        std::fs::write(&genesis, right).expect("written");
+
+        // Whole again, it signs again.
+        let back = real.carry_out("node2", &start(2)).await;
+        assert_eq!(back.fault, None);
+        real.all_sign(30).await;
+    });
+}
