@@ -140,7 +140,12 @@ impl Real {
 
     /// Process id of a node's irita.
     pub fn pid(&self, node: &str) -> String {
-        std::fs::read_to_string(self.machine(node).join("irita.lock")).expect("irita was started").trim().to_string()
+        self.pid_of(self.machine(node).file_name().and_then(|n| n.to_str()).expect("id"))
+    }
+
+    /// Process id of a machine's irita.
+    pub fn pid_of(&self, instance: &str) -> String {
+        std::fs::read_to_string(self.folder.join("machines").join(instance).join("irita.lock")).expect("irita was started").trim().to_string()
     }
 
     /// Sends a signal to a node's irita, by its own process id.
@@ -193,6 +198,26 @@ impl Real {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let instance = self.machine(node).file_name().and_then(|n| n.to_str()).expect("id").to_string();
         self.cloud().irita(&instance, &home.display().to_string(), &args, &[&format!("{passphrase}\n")]).await.expect("runs")
+    }
+
+    /// One EC2 call by the account's owner, as the AWS command line would make it; gives the answer's XML.
+    pub async fn ec2(&self, action: &str, parameters: &[(&str, &str)]) -> String {
+        let endpoint = self.cloud().machines().expect("processes").endpoint;
+        let owner = format!("{}:local", consortium::session::ACCOUNT);
+        let mut command = tokio::process::Command::new("curl");
+        command.args(["-s", "--max-time", "20", "--user", &owner, "--aws-sigv4", "aws:amz:us-east-1:ec2", "-d", "Version=2016-11-15"]);
+        command.args(["-d", &format!("Action={action}")]);
+        for (name, value) in parameters {
+            command.args(["--data-urlencode", &format!("{name}={value}")]);
+        }
+        String::from_utf8_lossy(&command.arg(endpoint).output().await.expect("curl").stdout).into_owned()
+    }
+
+    /// Asks one of the member's functions as the hub would, in the name of the launch.
+    pub async fn ask_member(&self, function: &str, params: Value) -> Result<Value, domain::Fault> {
+        let execution = report::manifests(self.cloud(), "testnet").pop().expect("recorded").execution;
+        let order = json!({"member": "founder", "function": function, "network": "testnet", "execution": execution, "epoch": 1, "params": params});
+        self.session.call(&self.session.outputs["AskMemberFunction"], order).await
     }
 
     /// `tcp://…` of a node's RPC.

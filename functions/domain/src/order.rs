@@ -84,13 +84,14 @@ pub struct NodeOrder {
 }
 
 /// Every verb of nodectl that an order may name.
-pub const VERBS: [&str; 16] = [
+pub const VERBS: [&str; 17] = [
     "prepare",
     "sign-certificates",
     "make-gentx",
     "check-genesis",
     "start",
     "check-blocks",
+    "adopt-identity",
     "sign-act",
     "pass-act",
     "start-service",

@@ -107,3 +107,105 @@ fn the_data_volume_holds_chain_data_only_and_a_node_without_its_whole_identity_d
         real.all_sign(30).await;
     });
 }
+
+/// A new machine beside a node's own, in its zone, made by the account's owner with nothing but a root volume.
+async fn new_machine(real: &Real, node: &str) -> (String, String) {
+    let (template, subnet, key) = {
+        let world = real.cloud().world();
+        let id = |kind: &'static str| world.of_kind(kind).next().map(|p| p.id.clone()).expect(kind);
+        let old = world.instances.values().find(|i| i.tags.get("consortium:node").is_some_and(|n| n == node)).expect("the old machine");
+        (id("AWS::EC2::LaunchTemplate"), old.subnet.clone(), id("AWS::KMS::Key"))
+    };
+    let owner = aws::Settings {
+        region: "us-east-1".into(),
+        credentials: Some((consortium::session::ACCOUNT.into(), "local".into(), "local".into())),
+        http: Some(real.cloud().http_client()),
+        time: None,
+    };
+    let owner = aws::Clients::new(owner).await;
+    let tags = [("network", "testnet"), ("member", "founder"), ("execution", "by-hand"), ("batch", "by-hand")];
+    let made = owner.run_batch(aws::RunBatch {
+        launch_template: template,
+        instance_type: "m6a.large".into(),
+        subnet,
+        count: 1,
+        token: "by-hand".into(),
+        tags: tags.map(|(k, v)| (format!("consortium:{k}"), v.to_string())).to_vec(),
+        disks: vec![("/dev/xvda".into(), 20, key, true)],
+    });
+    let id = made.await.expect("runs").remove(0);
+    owner.add_tag(vec![id.clone()], "consortium:node", node).await.expect("tagged");
+    let ip = real.cloud().world().instances[&id].ip.clone();
+    (id, ip)
+}
+
+#[test]
+fn an_identity_moves_only_when_its_old_machine_has_ended_and_then_signs_again() {
+    really(async {
+        let Some(real) = Real::launched("move", 126, &fast_request(4)).await else { return };
+        let found = real.all_sign(30).await;
+        let (old, node0) = (found.nodes[2].clone(), found.nodes[0].clone());
+        let cons_address = found.manifest.nodes[2].cons_address.clone();
+        let (new, ip) = new_machine(&real, "node2").await;
+        let volumes: Vec<(String, String)> = {
+            let world = real.cloud().world();
+            let of = |role: &str| world.volumes.values().find(|v| v.attached_to == old.instance && v.tags.get("consortium:volume").is_some_and(|r| r == role)).map(|v| v.id.clone());
+            [("/dev/sdf", "data"), ("/dev/sdg", "identity")].map(|(device, role)| (device.to_string(), of(role).expect(role))).to_vec()
+        };
+        let attach = |device: String, volume: String| {
+            let (real, new) = (&real, &new);
+            async move { real.ec2("AttachVolume", &[("VolumeId", &volume), ("InstanceId", new), ("Device", &device)]).await }
+        };
+        let send = || {
+            let nodes: Vec<Value> = found.nodes.iter().map(|n| if n.name == "node2" { json!({"name": "node2", "instance": new, "ip": ip}) } else { json!({"name": n.name, "instance": n.instance, "ip": n.ip}) }).collect();
+            real.ask_member("send-command", json!({"verb": "adopt-identity", "nodes": nodes, "targets": ["node2"], "seconds": 60, "round": "", "tolerate": false, "params": {"expect_blocks": true}}))
+        };
+
+        // Two live holders are impossible: the volume hangs on one machine, and the member's own function sees the other one run.
+        let taken = attach(volumes[1].0.clone(), volumes[1].1.clone()).await;
+        assert!(taken.contains("VolumeInUse"), "{taken}");
+        let fault = send().await.expect_err("the old machine runs");
+        assert!(fault.class == domain::Class::Conflict && fault.message.contains("may still sign as node2"), "{fault}");
+
+        // The old machine ends and is seen ended; its volumes let go of it and hang on the new one; it signs as before.
+        let pid = real.pid_of(&old.instance);
+        let ended = real.ec2("TerminateInstances", &[("InstanceId.1", &old.instance)]).await;
+        assert!(ended.contains("terminated") || ended.contains("shutting-down"), "{ended}");
+        assert!(!Path::new(&format!("/proc/{pid}/status")).exists(), "the old process lives");
+        let before = real.look().await.height;
+        real.until("three go on", 30, |n| n.height > before + 2).await;
+        for (device, volume) in volumes.clone() {
+            let attached = attach(device, volume).await;
+            assert!(attached.contains("attaching"), "{attached}");
+        }
+        let sent = send().await.expect("sent");
+        let nodes = json!([{"name": "node2", "instance": new, "ip": ip}]);
+        let mut seen = json!({});
+        for _ in 0..120 {
+            seen = real.ask_member("check-command", json!({"commands": sent["commands"], "instances": sent["instances"], "nodes": nodes, "tolerate": false})).await.expect("seen");
+            if seen["status"] != "Pending" {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        }
+        assert_eq!(seen["status"], "Ready", "{seen}");
+        let result = &seen["answers"][0]["result"];
+        assert!(result["height"].as_u64() > result["signed_before"].as_u64(), "{result}");
+        // Its vote is in the others' commits again, with full power and without a stain.
+        let tip = real.look().await.height;
+        let body = real.cloud().rpc(&node0.instance, &format!("/commit?height={}", tip - 1)).await.expect("answers");
+        let mut votes = nodectl::commit(&body).expect("read").expect("there").signed;
+        for height in tip - 4..tip - 1 {
+            let body = real.cloud().rpc(&node0.instance, &format!("/commit?height={height}")).await.expect("answers");
+            votes.extend(nodectl::commit(&body).expect("read").expect("there").signed);
+        }
+        assert!(votes.contains(&cons_address), "{votes:?}");
+        let url = real.node_url("node0").await;
+        let infos = real.irita("node0", &["query", "slashing", "signing-infos", "-o", "json", "--node", &url]).await.stdout;
+        let infos: Value = serde_json::from_str(&infos).expect("json");
+        let infos = infos["info"].as_array().expect("a list").clone();
+        assert!(infos.len() == 4 && infos.iter().all(|i| i["tombstoned"] == false), "{infos:?}");
+        let status = nodectl::status(&real.cloud().rpc(&new, "/status").await.expect("answers")).expect("read");
+        assert_eq!((status.node_id, status.power), (found.manifest.nodes[2].node_id.clone(), 100), "the same peer, the same power");
+    });
+}

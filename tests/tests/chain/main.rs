@@ -11,4 +11,5 @@ mod same_answer;
 mod same_chain;
 mod same_script;
 mod same_stage;
+mod same_transactions;
 

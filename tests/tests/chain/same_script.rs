@@ -51,7 +51,16 @@ async fn files(stage: &mut Stage<'_>) {
     stage.note("members of priv_validator_key.json", members);
     let first: Vec<String> = stage.read(NODE, "scratch/validator.pem").lines().take(1).map(String::from).collect();
     stage.note("form of the key file", first);
-    for args in [&["nosuch"][..], &["gentx"], &["init", "n", "--bogus"], &["keys", "list", "--bogus"], &["query", "nosuch"], &["query", "node", "nosuch"], &["tx", "nosuch"], &["init", "n", "-z"]] {
+    for args in [
+        &["nosuch"][..],
+        &["gentx"],
+        &["init", "n", "--bogus"],
+        &["keys", "list", "--bogus"],
+        &["query", "nosuch"],
+        &["query", "node", "nosuch"],
+        &["tx", "nosuch"],
+        &["init", "n", "-z"],
+    ] {
         stage.irita(&args.join(" "), NODE, args, &[], &[]).await;
     }
 }

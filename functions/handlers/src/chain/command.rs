@@ -75,12 +75,28 @@ async fn own_params(ctx: &Context, order: &MemberOrder, verb: &str, targeted: &[
         let roles = own.volumes.iter().filter_map(|(device, id)| Some((crate::launch::names::role(device)?, id.as_str())));
         volumes.insert(&node.name, roles.filter(|(role, _)| *role != "root").collect());
     }
+    if verb == "adopt-identity" {
+        fence(&found, targeted)?;
+    }
     let mut params = order.params["params"].clone();
-    // Only these two mount something; in every order of a hundred nodes the list would not fit.
-    if let (true, Some(object)) = (["prepare", "sign-certificates"].contains(&verb), params.as_object_mut()) {
+    // Only these mount something; in every order of a hundred nodes the list would not fit.
+    if let (true, Some(object)) = (["prepare", "sign-certificates", "adopt-identity"].contains(&verb), params.as_object_mut()) {
         object.insert("volumes".into(), json!(volumes));
     }
     Ok(params)
+}
+
+/// An identity may be taken over only when no other machine of that node can still have its key in memory: each one must be
+/// *seen* stopped or terminated, whatever the order says.
+fn fence(found: &[aws::Instance], targeted: &[&OrderNode]) -> Result<(), Fault> {
+    for node in targeted {
+        let holder = |i: &&aws::Instance| i.tag(ids::TAG_NODE) == node.name && i.id != node.instance && !matches!(i.state.as_str(), "stopped" | "terminated");
+        if let Some(other) = found.iter().find(holder) {
+            let why = format!("{} is {}: it may still sign as {}; its identity moves only when that machine is seen stopped or terminated", other.id, other.state, node.name);
+            return Err(Fault::new(Class::Conflict, why));
+        }
+    }
+    Ok(())
 }
 
 /// One look at a command: `Pending`, `Ready` with every node's answer, or `Failed` with the first fault. With `tolerate` a node's

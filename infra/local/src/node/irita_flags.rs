@@ -18,7 +18,13 @@ const COMMANDS: [Command; 13] = [
     Command("init", "[moniker]", 1, 1, ["chain-id overwrite! o!", ""]),
     Command("genkey", "", 0, usize::MAX, ["out-file type", ""]),
     Command("tendermint show-validator", "", 0, usize::MAX, ["", ""]),
-    Command("keys add", "<name>", 1, 1, ["account algo coin-type dry-run! hd-path index interactive! i! ledger! multisig multisig-threshold no-backup! nosort! pubkey recover!", KEYS]),
+    Command(
+        "keys add",
+        "<name>",
+        1,
+        1,
+        ["account algo coin-type dry-run! hd-path index interactive! i! ledger! multisig multisig-threshold no-backup! nosort! pubkey recover!", KEYS],
+    ),
     Command("keys list", "", 0, usize::MAX, ["list-names! n!", KEYS]),
     Command("keys show", "[name_or_address [name_or_address...]]", 1, usize::MAX, ["address! a! bech device! d! multisig-threshold pubkey! p!", KEYS]),
     Command("tx node create-validator", "", 0, usize::MAX, ["cert description ip name node-id power", TX]),
@@ -71,7 +77,11 @@ fn unknown(args: &[&str]) -> Output {
     let known = |n: usize| COMMANDS.iter().any(|c| c.0.split(' ').take(n).eq(args.iter().take(n).copied()));
     let depth = (1..=args.len()).take_while(|n| known(*n)).last().unwrap_or(0);
     match (depth, args.get(depth)) {
-        (0, word) => Output { code: 1, stderr: format!("Error: unknown command \"{}\" for \"irita\"\nRun 'irita --help' for usage.\n", word.unwrap_or(&"")), ..Output::default() },
+        (0, word) => Output {
+            code: 1,
+            stderr: format!("Error: unknown command \"{}\" for \"irita\"\nRun 'irita --help' for usage.\n", word.unwrap_or(&"")),
+            ..Output::default()
+        },
         // Only below `tx` and `query` is it an error; elsewhere irita shows its help.
         (_, Some(word)) if ["tx", "query"].contains(&args[0]) => {
             error(format!("unknown command \"{word}\" for \"{}\"", args[depth - 1]), &format!("{} [flags]", args[..depth].join(" ")))

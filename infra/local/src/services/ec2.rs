@@ -18,6 +18,7 @@ pub(crate) fn call(cloud: &Cloud, call: &Call) -> Reply {
         "RunInstances" => run_instances(cloud, &mut world, call, now),
         "TerminateInstances" => terminate_instances(cloud, &mut world, call, now),
         "CreateTags" => create_tags(cloud, &mut world, call),
+        "AttachVolume" => attach_volume(cloud, &mut world, call, now),
         "DeleteVolume" => delete_volume(cloud, &mut world, call),
         _ => ec2_describe::call(cloud, &mut world, call, now),
     }
@@ -240,6 +241,38 @@ fn create_tags(cloud: &Cloud, world: &mut World, call: &Call) -> Reply {
         }
     }
     Ok(json!({"return": true}))
+}
+
+/// A volume hangs on one machine at a time, in its own zone: half of what keeps two signers apart.
+fn attach_volume(cloud: &Cloud, world: &mut World, call: &Call, now: u64) -> Reply {
+    only(&call.params, &["VolumeId", "InstanceId", "Device"])?;
+    let (id, instance, device) = (text(&call.params, "VolumeId"), text(&call.params, "InstanceId"), text(&call.params, "Device"));
+    let account = call.principal.account.clone();
+    let volume = world.volumes.get(id).filter(|v| v.account == account && v.region == call.region).cloned();
+    let volume = volume.ok_or_else(|| ApiError::new("InvalidVolume.NotFound", 400, format!("The volume '{id}' does not exist.")))?;
+    let machine = world.instances.get(instance).filter(|i| i.account == account && i.region == call.region).cloned();
+    let machine = machine.ok_or_else(|| ApiError::new("InvalidInstanceID.NotFound", 400, format!("The instance ID '{instance}' does not exist")))?;
+    for (kind, id, tags) in [("volume", id, &volume.tags), ("instance", instance, &machine.tags)] {
+        let arn = names::arn("ec2", &call.region, &account, &format!("{kind}/{id}"));
+        cloud.authorize(world, &call.principal, "ec2:AttachVolume", &arn, &account, None, &resource_keys(tags))?;
+    }
+    if !volume.attached_to.is_empty() {
+        return Err(ApiError::new("VolumeInUse", 400, format!("{id} is already attached to an instance")));
+    }
+    if volume.zone != machine.zone {
+        return Err(ApiError::new("InvalidVolume.ZoneMismatch", 400, format!("The volume '{id}' is not in the same availability zone as instance '{instance}'")));
+    }
+    if machine.state(now) != "running" {
+        return Err(ApiError::new("IncorrectState", 400, format!("Instance '{instance}' is not 'running'.")));
+    }
+    if machine.devices.contains_key(device) {
+        return Err(ApiError::new("InvalidParameterValue", 400, format!("Invalid value '{device}' for unixDevice. Attachment point {device} is already in use")));
+    }
+    if let (Some(v), Some(i)) = (world.volumes.get_mut(id), world.instances.get_mut(instance)) {
+        (v.attached_to, v.device) = (instance.into(), device.into());
+        i.devices.insert(device.into(), id.into());
+    }
+    Ok(json!({"volumeId": id, "instanceId": instance, "device": device, "status": "attaching"}))
 }
 
 fn delete_volume(cloud: &Cloud, world: &mut World, call: &Call) -> Reply {

@@ -1,5 +1,6 @@
 //! The verbs, one file each. Every one is safe to call again: an op that was answered is answered from the journal.
 
+mod adopt_identity;
 pub(crate) mod by_hand;
 mod check_blocks;
 mod check_genesis;
@@ -108,6 +109,10 @@ async fn carry_out<H: Host>(job: Job<'_, H>) -> Result<NodeAnswer, Fault> {
     if job.order.verb == "prepare" {
         // Journal and pins live on the identity volume, so it comes first.
         prepare::mount_volumes(&job).await?;
+    } else if job.order.verb == "adopt-identity" {
+        // It mounts, too; what was answered before is known only after that, and repeating it is safe.
+        let result = adopt_identity::run(&job).await?;
+        return Ok(NodeAnswer { node: job.node.name.clone(), result, fault: None });
     } else if !reading {
         check_identity::mounted(host).await?;
     }

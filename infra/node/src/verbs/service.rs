@@ -1,6 +1,6 @@
 //! `start-service`, `stop-service`, `restart-service`, `change-config`: irita on this node, seen to be back before they answer.
 
-use super::{Job, check_health, check_identity};
+use super::{Job, adopt_identity, check_health, check_identity};
 use crate::host::Host;
 use crate::{answers, toml};
 use domain::{Class, Fault, ids, node_config};
@@ -60,7 +60,7 @@ pub(crate) async fn change_config<H: Host>(job: &Job<'_, H>) -> Result<Value, Fa
         host.start_service(job.image, &job.at.home()).await?;
     }
     let done = match back {
-        Ok(height) => Ok(json!({"height": height})),
+        Ok(height) => adopt_identity::keep_config(job).map(|()| json!({"height": height})),
         Err(why) => {
             let again = match wait_until_back(job, before, expect).await {
                 Ok(height) => format!("the old configuration is back and the node is at height {height}"),

@@ -1,6 +1,6 @@
 //! `start`: configuration, the service, and the proof that it answers.
 
-use super::{Job, check_identity};
+use super::{Job, adopt_identity, check_identity};
 use crate::host::Host;
 use crate::{answers, toml};
 use domain::plan::Plan;
@@ -51,6 +51,7 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
             if status.network != plan.chain_id {
                 return Err(Fault::internal(format!("the node is on chain `{}`, the plan says `{}`", status.network, plan.chain_id)));
             }
+            adopt_identity::keep_config(job)?;
             return Ok(json!({"node_id": status.node_id, "cons_address": status.cons_address}));
         }
         if host.now() >= until {
