@@ -52,15 +52,7 @@ impl<'a> Spec<'a> {
     /// What a plan decides. `validators` = [`Spec::validators_of`] the plan.
     pub fn of(plan: &'a crate::plan::Plan, validators: &'a [(String, u32)], genesis_time: &'a str, root_cert: &'a str) -> Spec<'a> {
         let fast_blocks = crate::node_config::block_seconds(&plan.config_toml) < 1.0 + crate::node_config::VOTING_S;
-        Spec {
-            chain_id: &plan.chain_id,
-            genesis_time,
-            root_cert,
-            validators,
-            root_keys: plan.root_keys,
-            root_threshold: plan.root_threshold,
-            fast_blocks,
-        }
+        Spec { chain_id: &plan.chain_id, genesis_time, root_cert, validators, root_keys: plan.root_keys, root_threshold: plan.root_threshold, fast_blocks }
     }
 
     /// Names and powers of a plan's validators, in their order.
@@ -226,7 +218,15 @@ mod tests {
     }
 
     fn spec(v: &[(String, u32)]) -> Spec<'_> {
-        Spec { chain_id: "testnet", genesis_time: "2026-11-22T00:00:00Z", root_cert: "root", validators: v, root_keys: 2, root_threshold: 2, fast_blocks: false }
+        Spec {
+            chain_id: "testnet",
+            genesis_time: "2026-11-22T00:00:00Z",
+            root_cert: "root",
+            validators: v,
+            root_keys: 2,
+            root_threshold: 2,
+            fast_blocks: false,
+        }
     }
 
     #[test]

@@ -44,7 +44,11 @@ pub fn decide(nodes: &[ManifestNode], health: &[NodeAnswer], node: &str, takes_d
     if spared {
         return Ok(Guard { total, signing, remaining, expect_blocks });
     }
-    let hint = if nodes.len() <= WHOLE_STOP_MAX { "; a chain of one to three validators may be stopped whole: ask for it with whole_stop" } else { "; bring the silent ones back first" };
+    let hint = if nodes.len() <= WHOLE_STOP_MAX {
+        "; a chain of one to three validators may be stopped whole: ask for it with whole_stop"
+    } else {
+        "; bring the silent ones back first"
+    };
     let text = format!("without {node} {remaining} of {total} voting power would sign, and blocks need more than two thirds ({signing} sign now){hint}");
     Err(Fault::new(Class::Conflict, text))
 }
@@ -56,7 +60,11 @@ mod tests {
 
     fn network(powers: &[(u64, bool)]) -> (Vec<ManifestNode>, Vec<NodeAnswer>) {
         let node = |i: usize| ManifestNode { name: format!("node{i}"), kind: "validator".into(), power: 100, ..ManifestNode::default() };
-        let answer = |(i, (power, signs)): (usize, &(u64, bool))| NodeAnswer { node: format!("node{i}"), result: json!({"power": power, "signing": signs}), fault: None };
+        let answer = |(i, (power, signs)): (usize, &(u64, bool))| NodeAnswer {
+            node: format!("node{i}"),
+            result: json!({"power": power, "signing": signs}),
+            fault: None,
+        };
         ((0..powers.len()).map(node).collect(), powers.iter().enumerate().map(answer).collect())
     }
 

@@ -72,7 +72,8 @@ mod tests {
         assert_eq!(account(key).expect("address"), "iaa10m53c5zv42hn6ejgyrcmq4h3tm38hrafpvxder");
         assert!(account("AgiP").is_err());
         // `keys add root --multisig a,b,c --multisig-threshold 2` on the test chain; the keys are throwaway.
-        let keys = ["A+aYNhVnLDMKaxBhMchPyznEpCp3otaBFsMZlc0SOEAZ", "AxJJbdjKH0ZEN41SNlEoycu1eeOc7Pt6R+/3JGqqaO2G", "Agr/e/cZyhU6tAjrxJ3WEGNJCJvm6NDmJA8bpUJLrppa"];
+        let keys =
+            ["A+aYNhVnLDMKaxBhMchPyznEpCp3otaBFsMZlc0SOEAZ", "AxJJbdjKH0ZEN41SNlEoycu1eeOc7Pt6R+/3JGqqaO2G", "Agr/e/cZyhU6tAjrxJ3WEGNJCJvm6NDmJA8bpUJLrppa"];
         let keys = keys.map(String::from);
         assert_eq!(address(&keys, 2).expect("address"), "iaa1he753ea8fg2gsypgqf5j3hdz83kpa0yya967s6");
         assert_ne!(address(&keys, 3).expect("address"), "iaa1he753ea8fg2gsypgqf5j3hdz83kpa0yya967s6");

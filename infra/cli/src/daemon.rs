@@ -75,7 +75,8 @@ pub async fn start(home: &Path) -> Result<(), Fault> {
 
 /// Sends work to the background cloud and prints what it says; gives the exit code.
 pub async fn ask(home: &Path, asked: &Asked, out: &Out) -> Result<u8, Fault> {
-    let down = || Fault::new(Class::NotFound, format!("the local cloud of {} is down; start it with: consortium --home {} cloud up", home.display(), home.display()));
+    let down =
+        || Fault::new(Class::NotFound, format!("the local cloud of {} is down; start it with: consortium --home {} cloud up", home.display(), home.display()));
     let stream = UnixStream::connect(Home::socket(home)).await.map_err(|_| down())?;
     let (read, mut write) = stream.into_split();
     let line = serde_json::to_string(asked).map_err(|e| io("request", e))?;
@@ -88,7 +89,10 @@ pub async fn ask(home: &Path, asked: &Asked, out: &Out) -> Result<u8, Fault> {
             Said::Err(text) => eprintln!("{text}"),
         }
     }
-    Err(Fault::new(Class::Transient, "the local cloud ended while it was at work; start it with `consortium cloud up`: what was under way is finished or undone then"))
+    Err(Fault::new(
+        Class::Transient,
+        "the local cloud ended while it was at work; start it with `consortium cloud up`: what was under way is finished or undone then",
+    ))
 }
 
 /// The background cloud itself, until it is told to end.
@@ -96,11 +100,18 @@ pub async fn run(folder: &Path) -> Result<(), Fault> {
     // A session of its own: the terminal that started it may close.
     let _ = nix::unistd::setsid();
     let home = Home::take(folder)?;
-    let settings = home.settings()?.ok_or_else(|| Fault::new(Class::NotFound, "this folder is not one of process machines; begin with: consortium launch FILE --node process --irita PATH"))?;
+    let settings = home.settings()?.ok_or_else(|| {
+        Fault::new(Class::NotFound, "this folder is not one of process machines; begin with: consortium launch FILE --node process --irita PATH")
+    })?;
     let api = TcpListener::bind("127.0.0.1:0").await.map_err(|e| io("127.0.0.1", e))?;
     let endpoint = format!("http://{}", api.local_addr().map_err(|e| io("127.0.0.1", e))?);
     let folder = folder.canonicalize().map_err(|e| io("home", e))?;
-    let machines = Machines { folder: folder.clone(), irita: settings.irita.clone(), nodectl: vec!["/proc/self/exe".into(), "nodectl".into()], endpoint: endpoint.clone() };
+    let machines = Machines {
+        folder: folder.clone(),
+        irita: settings.irita.clone(),
+        nodectl: vec!["/proc/self/exe".into(), "nodectl".into()],
+        endpoint: endpoint.clone(),
+    };
     let place = Place { region: settings.region.clone(), image: settings.image.clone(), cidr: settings.cidr.clone(), machines: Some(machines) };
     let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map(|d| d.as_nanos() as u64).unwrap_or(1);
     let session = Rc::new(Session::open(home.world()?, seed, Some(home.world_file()), &place).await?);

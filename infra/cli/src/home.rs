@@ -65,13 +65,20 @@ impl Home {
         }
     }
 
-    /// Makes the folder one of process machines, or gives it another chain program. `Conflict` if its machines are simulated.
+    /// Makes the folder one of process machines, or gives it another chain program. `Conflict` while a simulated network
+    /// exists in it; the record of a removed one is put aside.
     pub fn set_processes(&self, irita: &Path, region: &str, image: &str) -> Result<(), Fault> {
         let irita = irita.canonicalize().map_err(|e| Fault::field("--irita", format!("{}: {e}", irita.display()), "--irita /usr/local/bin/irita"))?;
         let before = self.settings()?;
-        if before.is_none() && self.world_file().exists() {
-            let why = format!("{} holds simulated machines; choose another folder with --home", self.folder.display());
-            return Err(Fault::new(Class::Conflict, why));
+        if before.is_none()
+            && let Some(world) = self.world()?
+        {
+            if !world.instances.values().all(|i| i.ending_ms > 0) || !world.volumes.is_empty() {
+                let why = format!("{} holds a simulated network; remove it first, or choose another folder with --home", self.folder.display());
+                return Err(Fault::new(Class::Conflict, why));
+            }
+            let kept = self.folder.join("world.simulated.json");
+            fs::rename(self.world_file(), &kept).map_err(|e| io(&kept, e))?;
         }
         let folder = self.folder.canonicalize().map_err(|e| io(&self.folder, e))?;
         // Each folder its own range, so that two of them can be up at once.

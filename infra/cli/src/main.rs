@@ -49,6 +49,10 @@ fn carry_out(cli: Cli, out: &Out) -> (bool, Result<u8, Fault>) {
             let json = options.json;
             let run = || -> Result<u8, Fault> {
                 let (value, request) = commands::request(&file)?;
+                if node == Some(NodeKind::Simulated) && Home::has_processes(&home) {
+                    let why = format!("{} holds machines that are processes; choose another folder with --home", home.display());
+                    return Err(Fault::new(Class::Conflict, why));
+                }
                 if let Some(NodeKind::Process) = node {
                     let irita = irita.ok_or_else(|| Fault::field("--irita", "is needed with --node process", "--irita /usr/local/bin/irita"))?;
                     up(&home, Some(&irita), &request)?;
@@ -72,14 +76,17 @@ fn carry_out(cli: Cli, out: &Out) -> (bool, Result<u8, Fault>) {
 /// A command as work for a cloud.
 fn as_work(command: Command) -> Result<Work, Fault> {
     let look = |network, verb: &str, targets, params, json| Work::Look { network, verb: verb.into(), targets, params, json };
-    let operate = |network, verb: &str, targets, params, whole_stop, options| Work::Operate { network, verb: verb.into(), targets, params, whole_stop, options };
+    let operate =
+        |network, verb: &str, targets, params, whole_stop, options| Work::Operate { network, verb: verb.into(), targets, params, whole_stop, options };
     Ok(match command {
         Command::Status { network, json } => Work::Status { network, json },
         Command::Remove { network, keep_data, options } => Work::Remove { network, keep_data, options },
         Command::Health { network, nodes, json } => look(network, "check-health", nodes, json!({}), json),
         Command::Logs { network, nodes, lines, json } => look(network, "read-log", nodes, json!({"lines": lines}), json),
         Command::Keys { network, nodes, json } => look(network, "list-keys", nodes, json!({}), json),
-        Command::Config(ConfigCommand::Get { network, nodes, config, app, json }) => look(network, "read-config", nodes, json!({"config_toml": config, "app_toml": app}), json),
+        Command::Config(ConfigCommand::Get { network, nodes, config, app, json }) => {
+            look(network, "read-config", nodes, json!({"config_toml": config, "app_toml": app}), json)
+        }
         Command::Config(ConfigCommand::Set { network, nodes, config, app, whole_stop, options }) => {
             let params = json!({"config_toml": values("--config", &config)?, "app_toml": values("--app", &app)?});
             operate(network, "change-config", nodes, params, whole_stop, options)
@@ -109,7 +116,10 @@ fn work(home: &Path, work: Work, place: Place, out: &Out) -> Result<u8, Fault> {
     }
     let launches = matches!(work, Work::Launch { .. });
     if !launches && !home.join("world.json").exists() {
-        return Err(Fault::new(Class::NotFound, format!("there is no local world in {} yet; begin with: consortium launch events/console/launch-testnet.json", home.display())));
+        return Err(Fault::new(
+            Class::NotFound,
+            format!("there is no local world in {} yet; begin with: consortium launch events/console/launch-testnet.json", home.display()),
+        ));
     }
     let held = Home::take(home)?;
     runtime(false)?.block_on(async {

@@ -1,8 +1,8 @@
 //! Chains: blocks appear only where more than two thirds of the power can reach each other.
 
 use crate::latency::{BLOCK, RPC_UP};
-use crate::{chain_state, names};
 use crate::world::{Block, Chain, Process, World};
+use crate::{chain_state, names};
 use serde_json::{Value, json};
 
 /// Blocks kept per chain; older ones are of no use to anybody here.
@@ -165,7 +165,9 @@ pub(crate) fn rpc(world: &mut World, instance: &str, path: &str, now: u64) -> Op
     }
     if let Some(hash) = path.strip_prefix("/tx?hash=0x") {
         return Some(match chain.transactions.get(hash) {
-            Some(t) => body(json!({"hash": hash, "height": t["height"].to_string(), "tx_result": {"code": t["code"], "codespace": t["codespace"], "log": t["log"]}})),
+            Some(t) => {
+                body(json!({"hash": hash, "height": t["height"].to_string(), "tx_result": {"code": t["code"], "codespace": t["codespace"], "log": t["log"]}}))
+            }
             None => json!({"jsonrpc": "2.0", "id": -1, "error": {"code": -32603, "message": "Internal error", "data": format!("tx ({hash}) not found")}}),
         });
     }

@@ -22,8 +22,8 @@ pub mod world;
 
 pub use cloud::{ApiError, Call, Cloud, Code, Exchange, Principal, Run, RunError};
 pub use deploy::{DeployError, parse as parse_template};
-pub use machines::Machines;
 pub use faults::{Faults, Injected, Spec};
+pub use machines::Machines;
 pub use world::World;
 
 impl Cloud {

@@ -198,7 +198,8 @@ mod tests {
 
     #[test]
     fn a_log_tells_why_it_ends() {
-        let usage = "{\"level\":\"info\",\"message\":\"starting\"}\nError: 1 error(s) decoding:\n\n* time: invalid duration nonsense\nUsage:\n  irita start [flags]\n";
+        let usage =
+            "{\"level\":\"info\",\"message\":\"starting\"}\nError: 1 error(s) decoding:\n\n* time: invalid duration nonsense\nUsage:\n  irita start [flags]\n";
         assert_eq!(last_words(usage), "Error: 1 error(s) decoding:\n* time: invalid duration nonsense");
         let line = "{\"level\":\"error\",\"module\":\"consensus\",\"err\":\"no space left on device\",\"time\":\"2026-11-22T20:59:33Z\",\"message\":\"CONSENSUS FAILURE!!!\"}\n";
         assert_eq!(last_words(line), "2026-11-22T20:59:33Z error CONSENSUS FAILURE!!! err=\"no space left on device\"");

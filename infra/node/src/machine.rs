@@ -123,7 +123,8 @@ impl Host for Machine {
         let (mount, env) = (format!("{ROOT}:{ROOT}"), format!("HOME={home}"));
         let network = if args.contains(&"--node") { "host" } else { "none" };
         // No log: what irita prints may hold a mnemonic, and Docker would write it to the root volume.
-        let base = ["run", "--rm", "-i", "--label", COMMAND, "--log-driver", "none", "--network", network, "-v", &mount, "-w", home, "--entrypoint", "env", image];
+        let base =
+            ["run", "--rm", "-i", "--label", COMMAND, "--log-driver", "none", "--network", network, "-v", &mount, "-w", home, "--entrypoint", "env", image];
         let clean = ["-i", &env, "PATH=/usr/local/bin:/usr/bin:/bin", "irita"];
         run("docker", &[base.as_slice(), clean.as_slice(), args].concat(), stdin)
     }

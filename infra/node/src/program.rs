@@ -1,10 +1,10 @@
 //! The program: `nodectl order …` for Run Command, and the words that a person types in Session Manager.
 
+use crate::Machine;
 use crate::files::io;
 use crate::host::Host;
 use crate::process::{ProcessHost, service};
 use crate::verbs::{by_hand, check_identity, run};
-use crate::Machine;
 use domain::{Class, Fault};
 use std::io::Read;
 use std::process::ExitCode;

@@ -48,15 +48,35 @@ fn a_node_refuses_every_genesis_but_the_one_it_agreed_to() {
         let operator = gentx(0)["body"]["messages"][0]["operator"].clone();
         // What is offered, to whom, and the words of the refusal.
         let offers = [
-            ("contracts open to all", "node0", set("/app_state/wasm/params/code_upload_access/permission", json!("Everybody")), "/app_state/wasm/params/code_upload_access/permission"),
+            (
+                "contracts open to all",
+                "node0",
+                set("/app_state/wasm/params/code_upload_access/permission", json!("Everybody")),
+                "/app_state/wasm/params/code_upload_access/permission",
+            ),
             ("another power", "node0", set("/app_state/genutil/gen_txs/2/body/messages/0/power", json!("1000")), "plan has"),
             ("a foreign gentx in the place of another's", "node0", set("/app_state/genutil/gen_txs/2", gentx(3)), "plan has"),
-            ("its own gentx signed by somebody else", "node1", set("/app_state/genutil/gen_txs/1/signatures/0", gentx(2)["signatures"][0].clone()), "own gentx"),
-            ("another root certificate", "node2", set("/app_state/node/root_cert", json!("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")), "/app_state/node/root_cert"),
+            (
+                "its own gentx signed by somebody else",
+                "node1",
+                set("/app_state/genutil/gen_txs/1/signatures/0", gentx(2)["signatures"][0].clone()),
+                "own gentx",
+            ),
+            (
+                "another root certificate",
+                "node2",
+                set("/app_state/node/root_cert", json!("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")),
+                "/app_state/node/root_cert",
+            ),
             ("one operator as root", "node3", set("/app_state/perm/role_accounts/0/address", operator), "/app_state/perm/role_accounts/0/address"),
             ("another chain", "node0", set("/chain_id", json!("othernet")), "/chain_id"),
             ("gas for nobody's account", "node0", set("/app_state/bank/balances/1/address", json!("iaa1stranger")), "/app_state/bank/balances/1/address"),
-            ("a softer slashing", "node0", set("/app_state/slashing/params/signed_blocks_window", json!("100000")), "/app_state/slashing/params/signed_blocks_window"),
+            (
+                "a softer slashing",
+                "node0",
+                set("/app_state/slashing/params/signed_blocks_window", json!("100000")),
+                "/app_state/slashing/params/signed_blocks_window",
+            ),
             ("a validator beside the gentxs", "node0", extra, "/app_state/node/validators"),
         ];
         for (what, node, genesis, words) in offers {

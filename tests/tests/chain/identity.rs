@@ -52,12 +52,26 @@ fn the_data_volume_holds_chain_data_only_and_a_node_without_its_whole_identity_d
         let secret = |name: &str| std::fs::read_to_string(real.place("node2", &format!("identity/{name}"))).expect("an identity");
         let key: Value = serde_json::from_str(&secret("priv_validator_key.json")).expect("json");
         let peer: Value = serde_json::from_str(&secret("node_key.json")).expect("json");
-        let secrets = [key["priv_key"]["value"].as_str().expect("a key").to_string(), peer["priv_key"]["value"].as_str().expect("a key").to_string(), secret("passphrase")];
+        let secrets = [
+            key["priv_key"]["value"].as_str().expect("a key").to_string(),
+            peer["priv_key"]["value"].as_str().expect("a key").to_string(),
+            secret("passphrase"),
+        ];
         let data = std::fs::read_link(real.place("node2", "data")).expect("a mounted volume");
         let mut all = vec![];
         files(&data, "", &mut all);
         assert!(all.len() > 10, "{all:?}");
-        let known = ["/data/application.db/", "/data/blockstore.db/", "/data/state.db/", "/data/tx_index.db/", "/data/evidence.db/", "/data/cs.wal/", "/data/snapshots/", "/data/upgrade-info.json", "/wasm/"];
+        let known = [
+            "/data/application.db/",
+            "/data/blockstore.db/",
+            "/data/state.db/",
+            "/data/tx_index.db/",
+            "/data/evidence.db/",
+            "/data/cs.wal/",
+            "/data/snapshots/",
+            "/data/upgrade-info.json",
+            "/wasm/",
+        ];
         for file in &all {
             assert!(known.iter().any(|k| file.starts_with(k)), "{file} is not chain data");
             let bytes = std::fs::read(format!("{}{file}", data.display())).unwrap_or_default();
@@ -149,7 +163,13 @@ fn an_identity_moves_only_when_its_old_machine_has_ended_and_then_signs_again() 
         let (new, ip) = new_machine(&real, "node2").await;
         let volumes: Vec<(String, String)> = {
             let world = real.cloud().world();
-            let of = |role: &str| world.volumes.values().find(|v| v.attached_to == old.instance && v.tags.get("consortium:volume").is_some_and(|r| r == role)).map(|v| v.id.clone());
+            let of = |role: &str| {
+                world
+                    .volumes
+                    .values()
+                    .find(|v| v.attached_to == old.instance && v.tags.get("consortium:volume").is_some_and(|r| r == role))
+                    .map(|v| v.id.clone())
+            };
             [("/dev/sdf", "data"), ("/dev/sdg", "identity")].map(|(device, role)| (device.to_string(), of(role).expect(role))).to_vec()
         };
         let attach = |device: String, volume: String| {
@@ -157,7 +177,17 @@ fn an_identity_moves_only_when_its_old_machine_has_ended_and_then_signs_again() 
             async move { real.ec2("AttachVolume", &[("VolumeId", &volume), ("InstanceId", new), ("Device", &device)]).await }
         };
         let send = || {
-            let nodes: Vec<Value> = found.nodes.iter().map(|n| if n.name == "node2" { json!({"name": "node2", "instance": new, "ip": ip}) } else { json!({"name": n.name, "instance": n.instance, "ip": n.ip}) }).collect();
+            let nodes: Vec<Value> = found
+                .nodes
+                .iter()
+                .map(|n| {
+                    if n.name == "node2" {
+                        json!({"name": "node2", "instance": new, "ip": ip})
+                    } else {
+                        json!({"name": n.name, "instance": n.instance, "ip": n.ip})
+                    }
+                })
+                .collect();
             real.ask_member("send-command", json!({"verb": "adopt-identity", "nodes": nodes, "targets": ["node2"], "seconds": 60, "round": "", "tolerate": false, "params": {"expect_blocks": true}}))
         };
 
@@ -182,7 +212,10 @@ fn an_identity_moves_only_when_its_old_machine_has_ended_and_then_signs_again() 
         let nodes = json!([{"name": "node2", "instance": new, "ip": ip}]);
         let mut seen = json!({});
         for _ in 0..120 {
-            seen = real.ask_member("check-command", json!({"commands": sent["commands"], "instances": sent["instances"], "nodes": nodes, "tolerate": false})).await.expect("seen");
+            seen = real
+                .ask_member("check-command", json!({"commands": sent["commands"], "instances": sent["instances"], "nodes": nodes, "tolerate": false}))
+                .await
+                .expect("seen");
             if seen["status"] != "Pending" {
                 break;
             }

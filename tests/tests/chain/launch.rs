@@ -13,7 +13,10 @@ async fn launch_and_remove(validators: u32, root_keys: u32, number: u8) {
     let names: Vec<&str> = found.nodes.iter().map(|n| n.name.as_str()).collect();
     assert_eq!(names.len(), validators as usize);
     let threshold = u64::from(root_keys / 2 + 1);
-    assert_eq!((found.manifest.approval["threshold"].as_u64(), found.manifest.approval["holders"].as_array().map(Vec::len)), (Some(threshold), Some(root_keys as usize)));
+    assert_eq!(
+        (found.manifest.approval["threshold"].as_u64(), found.manifest.approval["holders"].as_array().map(Vec::len)),
+        (Some(threshold), Some(root_keys as usize))
+    );
     assert_eq!(found.manifest.verdict["validators_signed"], json!(validators));
     // Every operator has lost its role; the root, and nobody else, has its own.
     let node = real.node_url("node0").await;

@@ -3,7 +3,6 @@
 mod genesis;
 mod identity;
 mod launch;
-mod trouble;
 mod operate;
 mod rule;
 mod same;
@@ -12,4 +11,4 @@ mod same_chain;
 mod same_script;
 mod same_stage;
 mod same_transactions;
-
+mod trouble;

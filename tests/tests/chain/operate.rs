@@ -52,7 +52,14 @@ fn nodes_are_looked_at_changed_stopped_and_started() {
         // One that does not come back gets its old files again, the next ones are not touched, and the answer says why.
         let broken = real.operate("change-config", &[], json!({"config_toml": {"consensus.timeout_propose": "nonsense"}, "app_toml": {}})).await;
         let why = &broken.error.1;
-        assert!(broken.error.0 == "Fault.Internal" && why.contains("node0") && why.contains("invalid duration") && why.contains("the old configuration is back and the node is at height"), "{:?}", broken.error);
+        assert!(
+            broken.error.0 == "Fault.Internal"
+                && why.contains("node0")
+                && why.contains("invalid duration")
+                && why.contains("the old configuration is back and the node is at height"),
+            "{:?}",
+            broken.error
+        );
         for node in nodes {
             let found = look(&real, node, "read-config", json!({"config_toml": ["consensus.timeout_propose"], "app_toml": []})).await;
             assert_eq!(found["config.toml consensus.timeout_propose"], "3s", "{node}");
@@ -80,7 +87,8 @@ fn nodes_are_looked_at_changed_stopped_and_started() {
         real.all_sign(30).await;
 
         // A clean stop, also in the first second after a start.
-        let restarted = real.carry_out("node1", &real.order("restart-service", &real.look().await.manifest.execution, 99, json!({"expect_blocks": false}))).await;
+        let restarted =
+            real.carry_out("node1", &real.order("restart-service", &real.look().await.manifest.execution, 99, json!({"expect_blocks": false}))).await;
         assert_eq!(restarted.fault, None);
         let began = Instant::now();
         let stopped = real.carry_out("node1", &real.order("stop-service", &real.look().await.manifest.execution, 99, json!({}))).await;
@@ -97,7 +105,11 @@ fn nodes_are_looked_at_changed_stopped_and_started() {
         let keys = look(&real, "node0", "list-keys", json!({})).await["keys"].as_array().cloned().unwrap_or_default();
         assert_eq!(keys.iter().filter(|k| k["type"] == "local").count(), 1, "{keys:?}");
         let health = look(&real, "node0", "check-health", json!({})).await;
-        assert_eq!((&health["signing"], &health["jailed"], &health["peers"], &health["power"]), (&json!(true), &json!(false), &json!(3), &json!(100)), "{health}");
+        assert_eq!(
+            (&health["signing"], &health["jailed"], &health["peers"], &health["power"]),
+            (&json!(true), &json!(false), &json!(3), &json!(100)),
+            "{health}"
+        );
     });
 }
 

@@ -79,7 +79,8 @@ impl Person<'_> {
             let args = if args[0] == "genkey" { &args[..3] } else { &args[..] };
             assert_eq!(self.real.cloud().irita(&instance, &home, args, &[]).await.expect("runs").code, 0);
         }
-        let authority = std::fs::read_dir(self.real.folder.join("volumes")).expect("volumes").flatten().map(|v| v.path().join("files/root-key.pem")).find(|p| p.exists());
+        let authority =
+            std::fs::read_dir(self.real.folder.join("volumes")).expect("volumes").flatten().map(|v| v.path().join("files/root-key.pem")).find(|p| p.exists());
         let authority = std::fs::read_to_string(authority.expect("an authority volume")).expect("read");
         let request = nodectl::request(&std::fs::read_to_string(&key).expect("key"), name).expect("request");
         std::fs::write(&certificate, nodectl::sign_request(&authority, &request, name, &[9; 16], 1_790_000_000).expect("signed")).expect("written");

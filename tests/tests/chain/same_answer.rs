@@ -53,7 +53,8 @@ pub fn members(found: &Value, reads: &[&str], root: &str) -> Value {
             continue;
         }
         let shown = match value {
-            v if by_value => json!(plain(v.as_str().unwrap_or(&v.to_string()), root)),
+            Value::String(text) if by_value => json!(plain(text, root)),
+            v if by_value => v.clone(),
             v => json!(kind(v)),
         };
         let list = kept.entry(path).or_insert_with(|| json!([]));

@@ -92,7 +92,10 @@ fn fence(found: &[aws::Instance], targeted: &[&OrderNode]) -> Result<(), Fault> 
     for node in targeted {
         let holder = |i: &&aws::Instance| i.tag(ids::TAG_NODE) == node.name && i.id != node.instance && !matches!(i.state.as_str(), "stopped" | "terminated");
         if let Some(other) = found.iter().find(holder) {
-            let why = format!("{} is {}: it may still sign as {}; its identity moves only when that machine is seen stopped or terminated", other.id, other.state, node.name);
+            let why = format!(
+                "{} is {}: it may still sign as {}; its identity moves only when that machine is seen stopped or terminated",
+                other.id, other.state, node.name
+            );
             return Err(Fault::new(Class::Conflict, why));
         }
     }

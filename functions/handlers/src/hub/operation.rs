@@ -9,18 +9,14 @@ use domain::{Class, Fault, guard, ids, node_config};
 use serde_json::{Map, Value, json};
 
 /// What a person may ask for, and the verb of nodectl that does it.
-const OPERATIONS: [(&str, &str); 5] = [
-    ("start", "start-service"),
-    ("stop", "stop-service"),
-    ("restart", "restart-service"),
-    ("change-config", "change-config"),
-    ("unjail", "pass-act"),
-];
+const OPERATIONS: [(&str, &str); 5] =
+    [("start", "start-service"), ("stop", "stop-service"), ("restart", "restart-service"), ("change-config", "change-config"), ("unjail", "pass-act")];
 
 async fn launched(ctx: &Context, network: &str) -> Result<Manifest, Fault> {
     let last = record::last(ctx, network).await?;
     let state = last.as_ref().map(|m| m.state.clone()).unwrap_or_else(|| "unknown".into());
-    last.filter(|m| m.state == "launched").ok_or_else(|| Fault::new(Class::NotFound, format!("{network} is {state}; only a launched network has nodes to operate")))
+    last.filter(|m| m.state == "launched")
+        .ok_or_else(|| Fault::new(Class::NotFound, format!("{network} is {state}; only a launched network has nodes to operate")))
 }
 
 /// Who is touched in which order (`targets`, or every node), and what the root is asked to do. Changes nothing.
@@ -29,7 +25,8 @@ pub async fn plan(ctx: &Context, event: Value) -> Result<Value, Fault> {
         (param(&event, "network")?, param(&event, "execution")?, param(&event, "epoch")?, param(&event, "verb")?);
     let targets: Vec<String> = param(&event, "targets")?;
     let known = || OPERATIONS.map(|(name, _)| name).join(", ");
-    let (_, nodectl) = OPERATIONS.iter().find(|(name, _)| *name == verb).ok_or_else(|| Fault::field("verb", format!("`{verb}` is not one of {}", known()), "\"restart\""))?;
+    let (_, nodectl) =
+        OPERATIONS.iter().find(|(name, _)| *name == verb).ok_or_else(|| Fault::field("verb", format!("`{verb}` is not one of {}", known()), "\"restart\""))?;
     if verb == "change-config" {
         let values = |name: &str| param::<Map<String, Value>>(&event["params"], name);
         let (config, app) = (values("config_toml")?, values("app_toml")?);
@@ -54,7 +51,8 @@ pub async fn plan(ctx: &Context, event: Value) -> Result<Value, Fault> {
     // One that is jailed may be down; the others sign for it.
     let holders: Vec<String> = domain::fault::parse("approval", manifest.approval["holders"].clone())?;
     let threshold = manifest.approval["threshold"].as_u64().unwrap_or_default() as usize;
-    let able: Vec<String> = holders.iter().filter(|h| !targets.contains(h)).chain(holders.iter().filter(|h| targets.contains(h))).take(threshold).cloned().collect();
+    let able: Vec<String> =
+        holders.iter().filter(|h| !targets.contains(h)).chain(holders.iter().filter(|h| targets.contains(h))).take(threshold).cloned().collect();
     let member = manifest.members.first().map(|m| m.name.clone()).unwrap_or_default();
     Ok(json!({"member": member, "verb": nodectl, "nodes": nodes, "turns": turns, "holders": able,
         "act": {"kind": "unjail", "validator": turns.first()}}))

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 /// Runs it.
 pub async fn run(session: &Session, network: &str, verb: &str, targets: &[String], params: &Value, as_json: bool, out: &Out) -> Result<u8, Fault> {
     let manifest = report::manifests(&session.cloud, network).pop();
-    let manifest = manifest.filter(|m| !m.nodes.is_empty()).ok_or_else(|| Fault::new(Class::NotFound, format!("there is no network `{network}` with nodes here")))?;
+    let manifest =
+        manifest.filter(|m| !m.nodes.is_empty()).ok_or_else(|| Fault::new(Class::NotFound, format!("there is no network `{network}` with nodes here")))?;
     if let Some(stranger) = targets.iter().find(|t| !manifest.nodes.iter().any(|n| n.name == **t)) {
         return Err(Fault::field("NODE", format!("`{stranger}` is not a node of {network}"), "node0"));
     }
@@ -44,7 +45,14 @@ fn text(verb: &str, answer: &NodeAnswer) -> String {
     let word = |k: &str| r[k].as_str().unwrap_or_default();
     match verb {
         "check-health" if r["height"].is_null() => {
-            format!("{node:<8} irita is {} and does not answer; signed up to {}; {}% of the data disk free; {} {}", word("service"), r["signed_height"], r["disk_free"], word("reason"), word("log"))
+            format!(
+                "{node:<8} irita is {} and does not answer; signed up to {}; {}% of the data disk free; {} {}",
+                word("service"),
+                r["signed_height"],
+                r["disk_free"],
+                word("reason"),
+                word("log")
+            )
         }
         "check-health" => {
             let signs = match (r["signing"] == true, r["jailed"] == true) {
@@ -52,11 +60,21 @@ fn text(verb: &str, answer: &NodeAnswer) -> String {
                 (false, true) => "is JAILED",
                 _ => "does NOT sign",
             };
-            format!("{node:<8} height {}, {signs}, power {}, {} peers, catching up {}, {} restarts, {}% of the data disk free", r["height"], r["power"], r["peers"], r["catching_up"], r["restarts"], r["disk_free"])
+            format!(
+                "{node:<8} height {}, {signs}, power {}, {} peers, catching up {}, {} restarts, {}% of the data disk free",
+                r["height"], r["power"], r["peers"], r["catching_up"], r["restarts"], r["disk_free"]
+            )
         }
         "read-log" => format!("== {node}\n{}", word("log")),
         "list-keys" => {
-            let line = |k: &Value| format!("{node:<8} {:<12} {:<8} {}", k["name"].as_str().unwrap_or_default(), k["type"].as_str().unwrap_or_default(), k["address"].as_str().unwrap_or_default());
+            let line = |k: &Value| {
+                format!(
+                    "{node:<8} {:<12} {:<8} {}",
+                    k["name"].as_str().unwrap_or_default(),
+                    k["type"].as_str().unwrap_or_default(),
+                    k["address"].as_str().unwrap_or_default()
+                )
+            };
             r["keys"].as_array().into_iter().flatten().map(line).collect::<Vec<_>>().join("\n")
         }
         _ => {

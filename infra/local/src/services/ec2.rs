@@ -260,13 +260,21 @@ fn attach_volume(cloud: &Cloud, world: &mut World, call: &Call, now: u64) -> Rep
         return Err(ApiError::new("VolumeInUse", 400, format!("{id} is already attached to an instance")));
     }
     if volume.zone != machine.zone {
-        return Err(ApiError::new("InvalidVolume.ZoneMismatch", 400, format!("The volume '{id}' is not in the same availability zone as instance '{instance}'")));
+        return Err(ApiError::new(
+            "InvalidVolume.ZoneMismatch",
+            400,
+            format!("The volume '{id}' is not in the same availability zone as instance '{instance}'"),
+        ));
     }
     if machine.state(now) != "running" {
         return Err(ApiError::new("IncorrectState", 400, format!("Instance '{instance}' is not 'running'.")));
     }
     if machine.devices.contains_key(device) {
-        return Err(ApiError::new("InvalidParameterValue", 400, format!("Invalid value '{device}' for unixDevice. Attachment point {device} is already in use")));
+        return Err(ApiError::new(
+            "InvalidParameterValue",
+            400,
+            format!("Invalid value '{device}' for unixDevice. Attachment point {device} is already in use"),
+        ));
     }
     if let (Some(v), Some(i)) = (world.volumes.get_mut(id), world.instances.get_mut(instance)) {
         (v.attached_to, v.device) = (instance.into(), device.into());

@@ -21,7 +21,11 @@ pub(crate) async fn recover<H: Host>(host: &H, name: &str, image: &str, mnemonic
     let words = mnemonic.split_whitespace().count();
     if ![12, 15, 18, 21, 24].contains(&words) {
         // The words themselves never go into a message.
-        return Err(Fault::field("mnemonic", format!("{words} words on standard input, 12 or 24 are expected"), "printf '%s' \"$MNEMONIC\" | nodectl recover treasury IMAGE"));
+        return Err(Fault::field(
+            "mnemonic",
+            format!("{words} words on standard input, 12 or 24 are expected"),
+            "printf '%s' \"$MNEMONIC\" | nodectl recover treasury IMAGE",
+        ));
     }
     let _held = host.lock().await?;
     let taken = look::keys_of(host, image).await?.iter().any(|k| k["name"] == json!(name));

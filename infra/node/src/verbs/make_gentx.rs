@@ -37,7 +37,8 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
         return Ok(json!({"gentx_sha256": job.put("gentx.json", text.as_bytes()).await?}));
     }
     let power: u32 = job.param("power")?;
-    let (power, unsigned, signed, certificate_file) = (power.to_string(), job.at.identity("gentx-unsigned.json"), job.at.identity("gentx.json"), job.at.identity("certificate.pem"));
+    let (power, unsigned, signed, certificate_file) =
+        (power.to_string(), job.at.identity("gentx-unsigned.json"), job.at.identity("gentx.json"), job.at.identity("certificate.pem"));
     let make = [
         "tx",
         "node",

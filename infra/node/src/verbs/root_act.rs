@@ -126,7 +126,10 @@ fn offline<'a>(made: &'a Made, keyring: &'a str) -> [&'a str; 11] {
 fn refused(code: &Value, codespace: &Value, log: &Value) -> Result<(), Fault> {
     match code.as_u64() {
         Some(0) => Ok(()),
-        _ => Err(Fault::new(Class::Denied, format!("the chain refused the act: {} {code}: {}", codespace.as_str().unwrap_or_default(), log.as_str().unwrap_or_default()))),
+        _ => Err(Fault::new(
+            Class::Denied,
+            format!("the chain refused the act: {} {code}: {}", codespace.as_str().unwrap_or_default(), log.as_str().unwrap_or_default()),
+        )),
     }
 }
 

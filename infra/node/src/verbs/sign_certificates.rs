@@ -1,8 +1,8 @@
 //! `sign-certificates`: the authority node signs every node's request. Its key is mounted only while it does.
 
 use super::{Job, prepare};
+use crate::certificate;
 use crate::host::Host;
-use crate::{certificate};
 use domain::Fault;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -55,7 +55,10 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
             return Ok(json!({"node_id": status.node_id, "cons_address": status.cons_address}));
         }
         if host.now() >= until {
-            return Err(Fault::internal(format!("irita does not answer {DEADLINE_S} s after its start; its last lines: {}", answers::last_words(&host.log(200).await?))));
+            return Err(Fault::internal(format!(
+                "irita does not answer {DEADLINE_S} s after its start; its last lines: {}",
+                answers::last_words(&host.log(200).await?)
+            )));
         }
         host.sleep(1).await;
     }
