@@ -5,7 +5,8 @@ use proof::{launch, request, session, virtually};
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Writes every message of three launches (as asked; refused and undone; stopped and settled) and a removal, one JSON object a line.
+/// Writes every message of three launches (as asked; refused and undone; stopped and settled) and a restart and a
+/// removal, one JSON object a line.
 fn exchanges(file: &str) -> std::io::Result<usize> {
     let all = virtually(async {
         let mut all = vec![];
@@ -13,6 +14,13 @@ fn exchanges(file: &str) -> std::io::Result<usize> {
             let s = session(1, &Artefacts::default()).await;
             s.cloud.record();
             let outcome = launch(&s, &request(4), &faults).await;
+            if outcome.status == "SUCCEEDED" {
+                let input = serde_json::json!({"network": "testnet", "verb": "restart", "targets": ["node1"]});
+                let restarted = s.run("OperateNodes", &s.name("testnet", "operate"), input, |_, _, _| {}).await;
+                if !restarted.is_ok_and(|r| r.status == "SUCCEEDED") {
+                    return Err(std::io::Error::other("the restart failed"));
+                }
+            }
             if outcome.status == "SUCCEEDED" && s.remove("testnet", false, |_, _, _| {}).await.is_err() {
                 return Err(std::io::Error::other("the removal did not start"));
             }

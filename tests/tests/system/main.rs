@@ -5,4 +5,5 @@ mod defects;
 mod faults;
 mod launch;
 mod member;
+mod operate;
 mod settle;

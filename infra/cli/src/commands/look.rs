@@ -17,7 +17,7 @@ pub async fn run(session: &Session, network: &str, verb: &str, targets: &[String
         return Err(Fault::field("NODE", format!("`{stranger}` is not a node of {network}"), "node0"));
     }
     let nodes: Vec<Value> = manifest.nodes.iter().map(|n| json!({"name": n.name, "instance": n.instance, "ip": n.private_ip})).collect();
-    let name = session.name(network, verb);
+    let name = session.name(network, "look");
     let input = json!({"network": network, "execution": name, "epoch": 0, "member": manifest.members[0].name, "verb": verb, "nodes": nodes,
         "targets": targets, "seconds": 60, "first_wait": 1, "next_wait": 1, "most_checks": 120, "params": params, "tolerate": true});
     let outcome = session.run("RunNodeCommand", &name, input, |_, _, _| {}).await?;
