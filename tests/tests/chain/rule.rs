@@ -113,6 +113,12 @@ fn one_operator_changes_nothing_and_three_of_four_root_keys_everything() {
         ] {
             assert_eq!(person.alone(&words).await, ("perm".to_string(), 2), "{words:?}");
         }
+        // Contracts skip the permission check, so nobody may upload one. The test chain has no contracts; a real irita shows it.
+        if real.irita("node1", &["tx", "wasm", "store", "--help"]).await.stdout.contains("tx wasm store") {
+            let contract = real.folder.join("contract.wasm").display().to_string();
+            std::fs::write(&contract, b"\0asm\x01\0\0\0").expect("written");
+            assert_ne!(person.alone(&["tx", "wasm", "store", &contract]).await.1, 0, "a contract was uploaded");
+        }
         // Two of four are not enough, whoever they are; three are.
         let admit = person.message(&["tx", "node", "create-validator", "--name", "node4", "--cert", &certificate, "--power", "100"]).await;
         let two = person.as_root(&["node0", "node1"], std::slice::from_ref(&admit)).await;
