@@ -51,7 +51,7 @@ pub struct Spec<'a> {
 impl<'a> Spec<'a> {
     /// What a plan decides. `validators` = [`Spec::validators_of`] the plan.
     pub fn of(plan: &'a crate::plan::Plan, validators: &'a [(String, u32)], genesis_time: &'a str, root_cert: &'a str) -> Spec<'a> {
-        let fast_blocks = crate::node_config::block_seconds(&plan.config_toml) < 1.0 + crate::node_config::VOTING_S;
+        let fast_blocks = crate::node_config::fast_blocks(&plan.config_toml);
         Spec { chain_id: &plan.chain_id, genesis_time, root_cert, validators, root_keys: plan.root_keys, root_threshold: plan.root_threshold, fast_blocks }
     }
 

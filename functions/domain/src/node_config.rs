@@ -30,17 +30,24 @@ const OURS: [&str; 17] = [
     "consensus.double_sign_check_height",
 ];
 
+/// Endings of paths that say where irita writes, reads or listens: one pointed at the identity volume would overwrite it.
+const PLACES: [&str; 8] = ["_file", "_dir", "-dir", "laddr", "_addr", "address", "-path", "_path"];
+
 /// Refuses paths in a request that the suite must decide, and values that TOML does not have.
 pub fn check_given(config: &Map<String, Value>, app: &Map<String, Value>) -> Result<(), Fault> {
     for (file, given) in [("config_toml", config), ("app_toml", app)] {
         for (path, value) in given {
             let field = format!("{file}.{path}");
-            if OURS.contains(&path.as_str()) {
+            let ends = |ending: &&str| path.ends_with(*ending);
+            if OURS.contains(&path.as_str()) || PLACES.iter().any(|e| ends(e)) || ["proxy_app", "abci", "db_backend"].contains(&path.as_str()) {
                 return Err(Fault::field(&field, "is decided by the suite and cannot be given", "\"consensus.timeout_commit\":\"5s\""));
             }
             let named = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
             if !path.split('.').all(named) || path.split('.').count() > 2 {
                 return Err(Fault::field(&field, "not a path `key` or `section.key`", "\"mempool.size\""));
+            }
+            if path == "minimum-gas-prices" && !value.as_str().is_some_and(is_ugas) {
+                return Err(Fault::field(&field, "a number of ugas, which accounts and the root have", "\"1ugas\""));
             }
             if path == "consensus.timeout_commit" && !value.as_str().is_some_and(is_seconds) {
                 return Err(Fault::field(&field, "seconds or milliseconds, above none", "\"5s\""));
@@ -51,6 +58,16 @@ pub fn check_given(config: &Map<String, Value>, app: &Map<String, Value>) -> Res
         }
     }
     Ok(())
+}
+
+/// `1ugas`, `0.5ugas`.
+fn is_ugas(text: &str) -> bool {
+    text.strip_suffix("ugas").is_some_and(|n| n.chars().all(|c| c.is_ascii_digit() || c == '.') && n.parse::<f64>().is_ok())
+}
+
+/// Whether blocks come faster than one a second: then the genesis must say `time_iota_ms`, or the chain's clock runs ahead.
+pub fn fast_blocks(config: &Map<String, Value>) -> bool {
+    block_seconds(config) < 1.0 + VOTING_S
 }
 
 /// `5s`, `1.5s`, `300ms`.
@@ -105,12 +122,10 @@ pub fn app_toml(given: &Map<String, Value>) -> Map<String, Value> {
     values
 }
 
-/// ugas that one gas costs at least with these values of app.toml: what the suite's own transactions pay.
-pub fn gas_price(given: &Map<String, Value>) -> u64 {
-    let values = app_toml(given);
-    let text = values["minimum-gas-prices"].as_str().unwrap_or_default().to_string();
-    let number: String = text.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
-    (number.parse::<f64>().unwrap_or(1.0).ceil() as u64).max(1)
+/// ugas that one gas costs where app.toml has these minimum-gas-prices (`0.5ugas`), rounded up: what the suite's own
+/// transactions pay.
+pub fn gas_price(minimum: &str) -> u64 {
+    (minimum.trim_end_matches("ugas").parse::<f64>().unwrap_or(1.0).ceil() as u64).max(1)
 }
 
 /// The nodes that `index` dials: all others up to [`FULL_MESH_MAX`], else [`DIALS`] at growing distances on a ring.

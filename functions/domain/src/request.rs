@@ -283,6 +283,9 @@ mod tests {
         refused(&with("\"image\":\"bianjie/irita:v3.2.2-wenchangchain\""), "image");
         refused(&with("\"blocks\":900"), "blocks");
         refused(&with("\"config_toml\":{\"consensus.timeout_commit\":\"1m\"}"), "config_toml.consensus.timeout_commit");
+        refused(&with("\"config_toml\":{\"p2p.addr_book_file\":\"/x\"}"), "config_toml.p2p.addr_book_file");
+        refused(&with("\"config_toml\":{\"rpc.pprof_laddr\":\"0.0.0.0:1\"}"), "config_toml.rpc.pprof_laddr");
+        refused(&with("\"app_toml\":{\"minimum-gas-prices\":\"1upoint\"}"), "app_toml.minimum-gas-prices");
         refused(&with("\"root_keys\":5"), "root_keys");
         refused(&with("\"root_keys\":8").replace("\"validators\":4", "\"validators\":9"), "root_keys");
         refused(&with("\"root_threshold\":2"), "root_threshold");

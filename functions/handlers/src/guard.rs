@@ -28,12 +28,16 @@ pub async fn accept(ctx: &Context, function: &str, event: Value, changes: bool) 
         return Ok(order);
     }
     raise_epoch(ctx, &order).await?;
-    let bucket = ctx.setting("BUCKET")?;
-    let entry = serde_json::to_vec(&order).map_err(|e| Fault::internal(e.to_string()))?;
-    let op = format!("{}{}", order.execution, order.params);
-    // Already there: the same order came twice, which every `ensure-`, `remove-` and `send-` bears.
-    ctx.aws.put_new(bucket, &ids::log_key(&order.network, order.epoch, function, &op), entry).await?;
+    log(ctx, function, &order).await?;
     Ok(order)
+}
+
+/// Writes an order to the member's own log. Already there: the same order came twice, which every `ensure-`, `remove-` and
+/// `send-` bears.
+pub async fn log(ctx: &Context, function: &str, order: &MemberOrder) -> Result<(), Fault> {
+    let entry = serde_json::to_vec(order).map_err(|e| Fault::internal(e.to_string()))?;
+    let op = format!("{}{}", order.execution, order.params);
+    ctx.aws.put_new(ctx.setting("BUCKET")?, &ids::log_key(&order.network, order.epoch, function, &op), entry).await.map(drop)
 }
 
 async fn raise_epoch(ctx: &Context, order: &MemberOrder) -> Result<(), Fault> {

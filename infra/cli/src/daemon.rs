@@ -61,7 +61,8 @@ pub async fn start(home: &Path) -> Result<(), Fault> {
         if is_up(home).await {
             return Ok(());
         }
-        if let Ok(Some(status)) = child.try_wait() {
+        // One that another command is just starting holds the folder; it will answer.
+        if let (Ok(Some(status)), true) = (child.try_wait(), Home::take(home).is_ok()) {
             let text = std::fs::read_to_string(&path).unwrap_or_default();
             let last = text.lines().last().unwrap_or_default();
             return Err(Fault::internal(format!("the background cloud ended at once ({status}): {last}; see {}", path.display())));
@@ -167,11 +168,15 @@ async fn answer(stream: UnixStream, session: &Session, settings: &Settings, endp
             out.line(format!("the local cloud is up: process {}, {endpoint}, irita {}", std::process::id(), settings.irita));
             0
         }
+        Ok(Asked::Down) if session.cloud.is_busy() => {
+            let why = "something is at work in it (a launch, an operation, or what settles one); wait until it has ended";
+            out.refuse(&Fault::new(Class::Conflict, why), false)
+        }
         Ok(Asked::Down) => {
-            session.cloud.power(false).await;
-            out.line("every machine is switched off, and the local cloud is down; its world stays on disk");
             // Nobody may come in any more.
             let _ = std::fs::remove_file(socket);
+            session.cloud.power(false).await;
+            out.line("every machine is switched off, and the local cloud is down; its world stays on disk");
             ends = true;
             0
         }

@@ -55,9 +55,19 @@ impl Home {
         folder.join("processes.json").exists()
     }
 
+    /// Whether a folder's machines run this chain program; looked at without holding it.
+    pub fn runs(folder: &Path, irita: &Path) -> bool {
+        let settings = Home::read_settings(folder).ok().flatten();
+        settings.is_some_and(|s| irita.canonicalize().is_ok_and(|i| i == Path::new(&s.irita)))
+    }
+
     /// What it was begun with; `None` if its machines are simulated.
     pub fn settings(&self) -> Result<Option<Settings>, Fault> {
-        let path = self.folder.join("processes.json");
+        Home::read_settings(&self.folder)
+    }
+
+    fn read_settings(folder: &Path) -> Result<Option<Settings>, Fault> {
+        let path = folder.join("processes.json");
         match fs::read(&path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(io(&path, e)),

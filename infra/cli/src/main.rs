@@ -138,6 +138,10 @@ fn work(home: &Path, work: Work, place: Place, out: &Out) -> Result<u8, Fault> {
 fn up(home: &Path, irita: Option<&Path>, request: &Request) -> Result<(), Fault> {
     let real = runtime(true)?;
     if real.block_on(daemon::is_up(home)) {
+        if let Some(irita) = irita.filter(|i| !Home::runs(home, i)) {
+            let why = format!("the local cloud is up with another chain program than {}; switch it off first: consortium cloud down", irita.display());
+            return Err(Fault::new(Class::Conflict, why));
+        }
         return Ok(());
     }
     if let Some(irita) = irita {

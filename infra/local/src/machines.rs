@@ -97,14 +97,21 @@ impl Cloud {
     /// Makes folders and processes follow the world: machines that ended are switched off and forgotten, deleted volumes too.
     pub(crate) async fn follow_world(&self) {
         let Some(machines) = self.machines() else { return };
-        for instance in names(&machines.folder.join("machines")) {
-            let alive = self.world().instances.get(&instance).is_some_and(|i| i.ending_ms == 0);
-            if !alive {
-                let folder = machines.machine(&instance);
-                let _ = machines.command(&["power", "off"], &folder).status().await;
-                let _ = std::fs::remove_dir_all(&folder);
+        let ending: Vec<String> = self.world().instances.values().filter(|i| i.ending_ms > 0).map(|i| i.id.clone()).collect();
+        let forgotten = names(&machines.folder.join("machines")).into_iter().filter(|i| !self.world().instances.contains_key(i));
+        for instance in ending.iter().cloned().chain(forgotten.collect::<Vec<_>>()) {
+            let folder = machines.machine(&instance);
+            // What cannot be switched off is still ending: nobody may take its volumes yet.
+            if folder.exists() && !machines.command(&["power", "off"], &folder).status().await.is_ok_and(|s| s.success()) {
+                continue;
+            }
+            let _ = std::fs::remove_dir_all(&folder);
+            let now = self.now_ms();
+            if let Some(i) = self.world().instances.get_mut(&instance) {
+                i.ended_ms = i.ended_ms.min(now);
             }
         }
+        crate::services::ec2::settle(&mut self.world(), self.now_ms());
         for volume in names(&machines.folder.join("volumes")) {
             if !self.world().volumes.contains_key(&volume) {
                 let _ = std::fs::remove_dir_all(machines.volume(&volume));

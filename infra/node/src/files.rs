@@ -71,7 +71,8 @@ pub(crate) fn read(path: &str) -> Result<Option<Vec<u8>>, Fault> {
 pub(crate) fn write(path: &str, bytes: &[u8], mode: u32) -> Result<(), Fault> {
     let folder = Path::new(path).parent().unwrap_or(Path::new("/"));
     std::fs::create_dir_all(folder).map_err(|e| io(path, e))?;
-    let new = format!("{path}.new");
+    // A name of its own: somebody who only looks may write beside an order.
+    let new = format!("{path}.new-{}", std::process::id());
     remove(&new)?;
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&new).map_err(|e| io(path, e))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| io(path, e))?;

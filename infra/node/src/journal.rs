@@ -30,9 +30,6 @@ pub struct Pins {
     /// Address of the consensus key that this identity was made with, upper hex.
     #[serde(default)]
     pub cons_address: String,
-    /// Highest height that this identity is known to have signed.
-    #[serde(default)]
-    pub signed_height: u64,
 }
 
 /// Reads the pins; `None` on a fresh identity.

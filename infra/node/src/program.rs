@@ -59,7 +59,13 @@ fn command<H: Host>(host: &H, words: &[&str]) -> Result<ExitCode, Fault> {
         }
         ["check-identity"] => {
             let pins = pollster::block_on(check_identity::look(host))?;
-            println!("{} of {} may sign: consensus address {}, signed up to {}", pins.node, pins.network, pins.cons_address, pins.signed_height);
+            println!(
+                "{} of {} may sign: consensus address {}, signed up to {}",
+                pins.node,
+                pins.network,
+                pins.cons_address,
+                check_identity::signed_height(host)?
+            );
         }
         ["keys", image] => println!("{}", pollster::block_on(by_hand::keys(host, image))?),
         ["recover", name, image] => {

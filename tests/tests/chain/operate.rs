@@ -67,6 +67,8 @@ fn nodes_are_looked_at_changed_stopped_and_started() {
         for (params, field) in [
             (json!({"config_toml": {"mempool.nope": 1}, "app_toml": {}}), "mempool.nope"),
             (json!({"config_toml": {"priv_validator_key_file": "/tmp/k"}, "app_toml": {}}), "priv_validator_key_file"),
+            (json!({"config_toml": {"p2p.addr_book_file": "/tmp/k"}, "app_toml": {}}), "p2p.addr_book_file"),
+            (json!({"config_toml": {}, "app_toml": {"minimum-gas-prices": "1upoint"}}), "minimum-gas-prices"),
             (json!({"config_toml": {}, "app_toml": {}}), "params"),
         ] {
             let refused = real.operate("change-config", &["node1"], params).await;

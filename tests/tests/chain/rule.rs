@@ -150,6 +150,21 @@ fn one_operator_changes_nothing_and_three_of_four_root_keys_everything() {
         assert_eq!(started.status, "SUCCEEDED", "{:?}", started.error);
         let health = real.carry_out("node3", &real.order("check-health", "look", 0, json!({}))).await.result;
         assert_eq!((&health["jailed"], &health["power"], &health["signing"]), (&json!(true), &json!(0), &json!(false)), "{health}");
+        // A hostile hub: names in the place of holders become no paths, and too few are too few.
+        let pins = real.place("node0", "identity/pins.json");
+        let before = std::fs::read(&pins).expect("pins");
+        let execution = format!("{}", serde_json::from_slice::<Value>(&before).expect("json")["execution"].as_str().expect("execution"));
+        let epoch = serde_json::from_slice::<Value>(&before).expect("json")["epoch"].as_u64().expect("epoch");
+        for node in ["x/../../identity/pins", "../pins", "node9"] {
+            let signed = json!([{"node": node, "result": {"signature_sha256": "0".repeat(64)}}]);
+            let order = real.order("pass-act", &execution, epoch, json!({"act": {"kind": "unjail", "validator": "node3"}, "signed": signed}));
+            let fault = real.carry_out("node0", &order).await.fault.expect("refused");
+            assert!(fault.class == domain::Class::InvalidInput && fault.message.contains("is not a holder"), "{fault}");
+        }
+        assert_eq!(std::fs::read(&pins).expect("pins"), before);
+        // What transactions cost may change, and the root still acts.
+        let dearer = real.operate("change-config", &[], json!({"config_toml": {}, "app_toml": {"minimum-gas-prices": "2ugas"}})).await;
+        assert_eq!(dearer.status, "SUCCEEDED", "{:?}", dearer.error);
         let unjailed = real.operate("unjail", &["node3"], json!({})).await;
         assert_eq!(unjailed.status, "SUCCEEDED", "{:?}", unjailed.error);
         real.all_sign(40).await;

@@ -15,6 +15,10 @@ pub async fn send(ctx: &Context, event: Value) -> Result<Value, Fault> {
     // A look needs no lock, so it may come while another execution holds it.
     let changes = !event["params"]["verb"].as_str().is_some_and(is_reading);
     let order = guard::accept(ctx, "send-command", event, changes).await?;
+    if !changes {
+        // The member's log has every order, looks too.
+        guard::log(ctx, "send-command", &order).await?;
+    }
     let (verb, round): (String, String) = (guard::param(&order.params, "verb")?, guard::param(&order.params, "round")?);
     let tolerate: bool = guard::param(&order.params, "tolerate")?;
     if !VERBS.contains(&verb.as_str()) {
@@ -75,7 +79,7 @@ async fn own_params(ctx: &Context, order: &MemberOrder, verb: &str, targeted: &[
         let roles = own.volumes.iter().filter_map(|(device, id)| Some((crate::launch::names::role(device)?, id.as_str())));
         volumes.insert(&node.name, roles.filter(|(role, _)| *role != "root").collect());
     }
-    if verb == "adopt-identity" {
+    if !is_reading(verb) {
         fence(&found, targeted)?;
     }
     let mut params = order.params["params"].clone();
@@ -86,8 +90,8 @@ async fn own_params(ctx: &Context, order: &MemberOrder, verb: &str, targeted: &[
     Ok(params)
 }
 
-/// An identity may be taken over only when no other machine of that node can still have its key in memory: each one must be
-/// *seen* stopped or terminated, whatever the order says.
+/// Nothing is changed on a machine while another one of the same node can still have its key in memory: each one must be *seen*
+/// stopped or terminated, whatever the order says. Two live machines of one node are never right.
 fn fence(found: &[aws::Instance], targeted: &[&OrderNode]) -> Result<(), Fault> {
     for node in targeted {
         let holder = |i: &&aws::Instance| i.tag(ids::TAG_NODE) == node.name && i.id != node.instance && !matches!(i.state.as_str(), "stopped" | "terminated");
@@ -103,19 +107,20 @@ fn fence(found: &[aws::Instance], targeted: &[&OrderNode]) -> Result<(), Fault> 
 }
 
 /// One look at a command: `Pending`, `Ready` with every node's answer, or `Failed` with the first fault. With `tolerate` a node's
-/// fault is an answer like any other.
+/// fault is an answer like any other, and at the `last` look its silence too.
 pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let order = guard::accept(ctx, "check-command", event, false).await?;
     let commands: Vec<String> = guard::param(&order.params, "commands")?;
     let nodes: Vec<OrderNode> = guard::param(&order.params, "nodes")?;
     let expected: Vec<String> = guard::param(&order.params, "instances")?;
-    let tolerate: bool = guard::param(&order.params, "tolerate")?;
+    let (tolerate, last): (bool, bool) = (guard::param(&order.params, "tolerate")?, guard::param(&order.params, "last")?);
     let mut answers: Vec<NodeAnswer> = vec![];
     let mut pending = expected;
     for command in &commands {
         for invocation in ctx.aws.invocations(command).await? {
             let name = nodes.iter().find(|n| n.instance == invocation.instance).map(|n| n.name.clone()).unwrap_or_else(|| invocation.instance.clone());
             match invocation.status.as_str() {
+                "Pending" | "InProgress" | "Delayed" | "Cancelling" if tolerate && last => answers.push(silent(&name, &invocation.status)),
                 "Pending" | "InProgress" | "Delayed" | "Cancelling" => continue,
                 "Success" | "Failed" => match last_json(&invocation.output) {
                     Some(answer) => answers.push(NodeAnswer { node: name, ..answer }),
@@ -135,7 +140,8 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     if !pending.is_empty() {
         return Ok(json!({"status": "Pending", "waiting_for": pending}));
     }
-    answers.sort_by_key(|a| ids::node_number(&a.node));
+    // Who answered well comes first: a machine that needs one of them takes the first.
+    answers.sort_by_key(|a| (a.fault.is_some(), ids::node_number(&a.node)));
     Ok(json!({"status": "Ready", "answers": answers}))
 }
 

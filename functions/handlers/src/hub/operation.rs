@@ -48,13 +48,10 @@ pub async fn plan(ctx: &Context, event: Value) -> Result<Value, Fault> {
     turns.sort_by_key(|n| ids::node_number(n));
     turns.dedup();
     let nodes: Vec<Value> = manifest.nodes.iter().map(|n| json!({"name": n.name, "instance": n.instance, "ip": n.private_ip})).collect();
-    // One that is jailed may be down; the others sign for it.
+    // Every holder is asked; those that sign must be enough, whichever are down.
     let holders: Vec<String> = domain::fault::parse("approval", manifest.approval["holders"].clone())?;
-    let threshold = manifest.approval["threshold"].as_u64().unwrap_or_default() as usize;
-    let able: Vec<String> =
-        holders.iter().filter(|h| !targets.contains(h)).chain(holders.iter().filter(|h| targets.contains(h))).take(threshold).cloned().collect();
     let member = manifest.members.first().map(|m| m.name.clone()).unwrap_or_default();
-    Ok(json!({"member": member, "verb": nodectl, "nodes": nodes, "turns": turns, "holders": able,
+    Ok(json!({"member": member, "verb": nodectl, "nodes": nodes, "turns": turns, "holders": holders,
         "act": {"kind": "unjail", "validator": turns.first()}}))
 }
 

@@ -7,7 +7,7 @@ use domain::Fault;
 use serde_json::{Value, json};
 
 /// Reads the ended execution's name and input, the lock and the record, and says what is to be done:
-/// `nothing`, `release` (only the lock is left), `undo` (a launch that did not end) or `finish` (a removal that did not end).
+/// `nothing`, `release` (only the lock is left), `cancel` (an operation: its commands, then the lock), `undo` (a launch that did not end) or `finish` (a removal that did not end).
 pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let (name, machine): (String, String) = (param(&event, "execution")?, param(&event, "machine")?);
     let input: Value = event["input"].as_str().and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
@@ -25,8 +25,8 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let todo = match (verb, state) {
         // The network runs: this launch wrote that itself, or it was a second one that found it so.
         ("launch", "launched") if ours => "release",
-        // Each node finishes or rolls back its own turn; what is left is the lock.
-        ("operate", _) if ours => "release",
+        // Each node finishes or rolls back its own turn; what is left are commands that nobody waits for, and the lock.
+        ("operate", _) if ours => "cancel",
         ("launch", _) if ours => "undo",
         ("remove", _) if ours => "finish",
         _ => "nothing",

@@ -24,6 +24,9 @@ pub(crate) fn call(cloud: &Cloud, call: &Call) -> Reply {
     }
 }
 
+/// Longer than any world lives, ms.
+const NOT_YET: u64 = 1 << 50;
+
 /// What time alone has done: ended machines let go of their volumes.
 pub(crate) fn settle(world: &mut World, now: u64) {
     let gone: Vec<String> = world.instances.values().filter(|i| i.state(now) == "terminated").map(|i| i.id.clone()).collect();
@@ -207,7 +210,8 @@ fn terminate_instances(cloud: &Cloud, world: &mut World, call: &Call, now: u64) 
     let mut changes = vec![];
     for id in ids {
         chain::stop(world, &id, now);
-        let took = cloud.lasts(world, TERMINATE);
+        // A machine that is a process has ended when its processes have: whoever switches it off says so.
+        let took = if cloud.machines().is_some() { NOT_YET } else { cloud.lasts(world, TERMINATE) };
         let Some(instance) = world.instances.get_mut(&id) else { continue };
         let before = instance.state(now);
         if instance.ending_ms == 0 {

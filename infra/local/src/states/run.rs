@@ -132,9 +132,14 @@ impl Cloud {
         }
     }
 
+    /// Whether any execution runs.
+    pub fn is_busy(&self) -> bool {
+        self.world().executions.values().any(|e| e.status == "RUNNING")
+    }
+
     /// Waits until no execution runs.
     pub async fn idle(&self) {
-        while self.world().executions.values().any(|e| e.status == "RUNNING") {
+        while self.is_busy() {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }

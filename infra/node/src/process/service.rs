@@ -21,14 +21,22 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A log larger than this is moved aside at the next start.
 const LOG_MAX: u64 = 50 << 20;
 
-/// Takes a lock file and writes our process id into it; `None` while somebody else holds it.
+fn open(path: &str) -> Result<File, Fault> {
+    OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(|e| io(path, e))
+}
+
+/// Takes a lock file, empty; `None` while somebody else holds it. Somebody may be looking at it just now, so it tries for a while.
 fn hold(path: &str) -> Result<Option<File>, Fault> {
-    let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).map_err(|e| io(path, e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(e)) => Err(io(path, e)),
+    let file = open(path)?;
+    for _ in 0..20 {
+        match file.try_lock() {
+            // A number that an earlier holder left must not be taken for ours.
+            Ok(()) => return file.set_len(0).map(|()| Some(file)).map_err(|e| io(path, e)),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(50)),
+            Err(TryLockError::Error(e)) => return Err(io(path, e)),
+        }
     }
+    Ok(None)
 }
 
 fn write_pid(file: &mut File, pid: u32) -> std::io::Result<()> {
@@ -37,38 +45,32 @@ fn write_pid(file: &mut File, pid: u32) -> std::io::Result<()> {
     write!(file, "{pid}")
 }
 
-/// The same, but somebody may be looking at the file just now.
-fn hold_patiently(path: &str) -> Result<Option<File>, Fault> {
-    for _ in 0..20 {
-        if let Some(file) = hold(path)? {
-            return Ok(Some(file));
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Ok(None)
-}
-
-/// Process that holds a lock file now. The number in it is the holder's: nobody else can hold the lock.
-fn holder(path: &str) -> Result<Option<Pid>, Fault> {
-    if hold(path)?.is_some() {
-        return Ok(None);
+/// Who holds a lock file now: nobody, or a process whose number may not be written yet. Lookers share the lock with each other,
+/// so none is taken for a holder.
+fn holder(path: &str) -> Result<Option<Option<Pid>>, Fault> {
+    let mut file = open(path)?;
+    match file.try_lock_shared() {
+        Ok(()) => return Ok(None),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(e)) => return Err(io(path, e)),
     }
     let mut text = String::new();
-    File::open(path).and_then(|mut f| f.read_to_string(&mut text)).map_err(|e| io(path, e))?;
-    Ok(text.trim().parse().ok().map(Pid::from_raw))
+    file.read_to_string(&mut text).map_err(|e| io(path, e))?;
+    Ok(Some(text.trim().parse().ok().map(Pid::from_raw)))
 }
 
 /// Ends whoever holds a lock file, with patience, then without.
 fn end(path: &str, first: Signal) -> Result<(), Fault> {
-    let began = Instant::now();
-    while let Some(pid) = holder(path)? {
+    let (began, mut told) = (Instant::now(), false);
+    while let Some(found) = holder(path)? {
         let late = began.elapsed() > PATIENCE;
-        if began.elapsed() < Duration::from_millis(50) || late {
+        if let Some(pid) = found.filter(|_| !told || late) {
             // Gone between the look and the signal is what is wanted.
             let _ = kill(pid, if late { Signal::SIGKILL } else { first });
+            told = true;
         }
         if began.elapsed() > PATIENCE * 2 {
-            return Err(Fault::new(Class::Busy, format!("process {pid} does not end")));
+            return Err(Fault::new(Class::Busy, format!("{path}: its process does not end")));
         }
         std::thread::sleep(Duration::from_millis(60));
     }
@@ -149,7 +151,7 @@ pub(crate) fn serve(host: &ProcessHost) -> Result<(), Fault> {
     // A session of its own: the terminal that started a launch may close.
     let _ = nix::unistd::setsid();
     let path = host.file("service.lock");
-    let Some(mut lock) = hold_patiently(&path)? else { return Err(Fault::new(Class::Conflict, "this machine is supervised already")) };
+    let Some(mut lock) = hold(&path)? else { return Err(Fault::new(Class::Conflict, "this machine is supervised already")) };
     write_pid(&mut lock, std::process::id()).map_err(|e| io(&path, e))?;
     let told = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGTERM, told.clone()).map_err(|e| io("SIGTERM", e))?;
@@ -158,10 +160,11 @@ pub(crate) fn serve(host: &ProcessHost) -> Result<(), Fault> {
     keep(host, restarts, &reason, true)?;
     while !told() {
         // A supervisor that was killed may have left irita behind.
-        end(&host.file("irita.lock"), Signal::SIGTERM)?;
+        let _ = end(&host.file("irita.lock"), Signal::SIGTERM);
         reason = match pollster::block_on(check_identity::look(host)) {
             Err(fault) => format!("not started: {fault}"),
-            Ok(_) => match run_irita(host, &told)? {
+            // Whatever goes wrong with a start, the next one may go well: systemd would try again, too.
+            Ok(_) => match run_irita(host, &told).unwrap_or_else(|f| Ended::Badly(f.message)) {
                 Ended::AsTold => break,
                 Ended::Well(why) => return keep(host, restarts, &why, false),
                 Ended::Badly(why) => why,
@@ -198,7 +201,7 @@ fn run_irita(host: &ProcessHost, told: &dyn Fn() -> bool) -> Result<Ended, Fault
     }
     let open = || OpenOptions::new().create(true).append(true).open(&log).map_err(|e| io(&log, e));
     let path = host.file("irita.lock");
-    let Some(lock) = hold_patiently(&path)? else { return Err(Fault::new(Class::Conflict, "irita runs already")) };
+    let Some(lock) = hold(&path)? else { return Err(Fault::new(Class::Conflict, "irita runs already")) };
     let mut pid_file = lock.try_clone().map_err(|e| io(&path, e))?;
     // irita holds the lock as its standard input, so it is held exactly as long as irita lives.
     let mut child = host.command(home, &["start", "--log_format", "json"]).stdin(lock).stdout(open()?).stderr(open()?).spawn().map_err(|e| io("irita", e))?;

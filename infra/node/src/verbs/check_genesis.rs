@@ -5,7 +5,7 @@ use crate::host::Host;
 use crate::journal;
 use domain::genesis::{Spec, check, root_address};
 use domain::plan::Plan;
-use domain::{Class, Fault, ids, node_config};
+use domain::{Class, Fault, ids};
 use serde_json::{Value, json};
 
 pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
@@ -38,8 +38,7 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     for v in &validators {
         crate::certificate::check_certificate(&v.certificate, &root)?;
     }
-    let rule = json!({"address": ruler, "threshold": plan.root_threshold, "holders": plan.root_holders, "chain_id": plan.chain_id,
-        "gas_price": node_config::gas_price(&plan.app_toml), "operators": validators.iter().map(|v| &v.operator).collect::<Vec<_>>()});
+    let rule = json!({"address": ruler, "threshold": plan.root_threshold, "holders": plan.root_holders, "chain_id": plan.chain_id, "operators": validators.iter().map(|v| &v.operator).collect::<Vec<_>>()});
     host.write(&job.at.identity(RULE), rule.to_string().as_bytes(), 0o644)?;
     host.write(&job.at.config("genesis.json"), &bytes, 0o644)?;
     pins.genesis_sha256 = sha256.clone();

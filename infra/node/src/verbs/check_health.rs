@@ -1,20 +1,20 @@
 //! `check-health`: one look at a node. Height is health: `/health`, `catching_up` and the process look fine after a consensus
-//! failure, a full disk or a lost quorum, so two looks are compared by whoever asked.
+//! failure, a full disk or a lost quorum, so only a fresh block counts, and whoever asked compares the nodes' heights.
 
 use super::{Job, check_identity};
+use crate::answers;
 use crate::host::Host;
-use crate::{answers, journal};
-use domain::{Fault, ids};
-use serde_json::{Value, json};
+use crate::toml;
+use domain::{Fault, ids, node_config};
+use serde_json::{Map, Value, json};
 
 /// `{service, restarts, reason, disk_free, signed_height}` always; while irita answers also `{height, block_time, peers,
 /// catching_up, power, signing, jailed}`. `signing` = this node's vote is in
-/// one of the last three commits that cannot change any more.
+/// one of the last three commits that cannot change any more, and the last block is fresh.
 pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     let host = job.host;
     let service = host.service().await?;
     let signed = check_identity::signed_height(host).unwrap_or_default();
-    remember_signed(host, signed)?;
     let mut answer = json!({"service": service.state, "restarts": service.restarts, "reason": ids::shorten(&service.reason, 200),
         "disk_free": host.free_percent(&job.at.data()).unwrap_or_default(), "signed_height": signed});
     let Some(body) = host.rpc("/status").await? else {
@@ -25,7 +25,8 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     };
     let status = answers::status(&body)?;
     let peers = host.rpc("/net_info").await?.map(|b| answers::peers(&b)).unwrap_or_default();
-    let signing = signs(job, &status, 0).await?;
+    // After a consensus failure or a lost quorum the RPC goes on showing the last votes for ever: only a fresh block counts.
+    let signing = is_fresh(job, &status.block_time)? && signs(job, &status, 0).await?;
     answer["height"] = json!(status.height);
     answer["block_time"] = json!(status.block_time);
     answer["peers"] = json!(peers);
@@ -34,6 +35,16 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     answer["signing"] = json!(signing);
     answer["jailed"] = json!(status.power == 0 && is_jailed(job).await?);
     Ok(answer)
+}
+
+/// Whether a block is so young that the chain must be going on: three blocks by this node's own configuration, and 15 s for
+/// rounds that fail and for clocks.
+fn is_fresh<H: Host>(job: &Job<'_, H>, block_time: &str) -> Result<bool, Fault> {
+    let commit = toml::get(&job.text(&job.at.config("config.toml"))?, "consensus.timeout_commit", "config.toml")?;
+    let config = Map::from_iter([("consensus.timeout_commit".to_string(), commit)]);
+    let block = humantime::parse_rfc3339(block_time).ok().and_then(|t| t.duration_since(std::time::UNIX_EPOCH).ok());
+    let age = block.map(|t| job.host.now().saturating_sub(t.as_secs()));
+    Ok(age.is_some_and(|age| age as f64 <= 3.0 * node_config::block_seconds(&config) + 15.0))
 }
 
 /// Whether this node's vote is in one of the recent commits above `after`.
@@ -58,15 +69,4 @@ pub(crate) async fn validator<H: Host>(job: &Job<'_, H>, name: &str) -> Result<O
     let out = job.host.irita(job.image, &job.at.home(), &["query", "node", "validators", "-o", "json", "--limit", "1000", "--node", &node], &[]).await?;
     let list: Value = serde_json::from_str(&out.stdout).unwrap_or_default();
     Ok(list["validators"].as_array().into_iter().flatten().find(|v| v["name"] == json!(name)).cloned())
-}
-
-/// Keeps the highest height that this identity is known to have signed; an older signer state is refused ever after.
-pub(crate) fn remember_signed<H: Host>(host: &H, height: u64) -> Result<(), Fault> {
-    match journal::pins(host)? {
-        Some(mut pins) if pins.signed_height < height => {
-            pins.signed_height = height;
-            journal::save(host, &pins)
-        }
-        _ => Ok(()),
-    }
 }

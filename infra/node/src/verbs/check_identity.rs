@@ -7,6 +7,9 @@ use crate::layout::Layout;
 use domain::{Class, Fault, ids};
 use serde_json::Value;
 
+/// File with the highest signer state that was seen.
+const SEEN: &str = "signed.json";
+
 /// Files without which a validator must not start.
 const FILES: [&str; 3] = ["priv_validator_key.json", "priv_validator_state.json", "node_key.json"];
 
@@ -31,10 +34,11 @@ pub async fn look<H: Host>(host: &H) -> Result<Pins, Fault> {
     if !pins.genesis_sha256.is_empty() && ids::sha256_hex(&genesis) != pins.genesis_sha256 {
         return Err(refuse("the genesis on this node is not the one that it accepted".into()));
     }
-    let height = signed_height(host)?;
-    if height < pins.signed_height {
-        return Err(refuse(format!("the signer state is at height {height}, this identity has signed up to {}: it is an old copy", pins.signed_height)));
+    let (state, seen) = (signer_state(host)?, seen_state(host)?);
+    if state < seen {
+        return Err(refuse(format!("the signer state is at height {}, this identity has signed up to {}: it is an old copy", state.0, seen.0)));
     }
+    remember_signed(host)?;
     Ok(pins)
 }
 
@@ -50,10 +54,35 @@ pub(crate) async fn mounted<H: Host>(host: &H) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Height in the signer's state: it has signed up to there.
+/// Height, round and step: the signer has signed up to there.
+type Signed = (u64, u64, u64);
+
+/// Height in the signer's state.
 pub(crate) fn signed_height<H: Host>(host: &H) -> Result<u64, Fault> {
+    signer_state(host).map(|(height, ..)| height)
+}
+
+fn signer_state<H: Host>(host: &H) -> Result<Signed, Fault> {
     let state: Value = json(host, &Layout::of(host).identity("priv_validator_state.json"))?;
-    state["height"].as_str().and_then(|h| h.parse().ok()).ok_or_else(|| Fault::new(Class::Conflict, "priv_validator_state.json is not understood"))
+    let height = state["height"].as_str().and_then(|h| h.parse().ok());
+    let height = height.ok_or_else(|| Fault::new(Class::Conflict, "priv_validator_state.json is not understood"))?;
+    Ok((height, state["round"].as_u64().unwrap_or_default(), state["step"].as_u64().unwrap_or_default()))
+}
+
+/// The highest signer state that was seen here, in a file of its own: pins belong to whoever holds the node's lock.
+fn seen_state<H: Host>(host: &H) -> Result<Signed, Fault> {
+    let bytes = host.read(&Layout::of(host).identity(SEEN))?;
+    Ok(bytes.and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default())
+}
+
+/// Remembers the signer state, so that an older copy of it is refused ever after. A copy of the whole volume carries its own
+/// memory: against that stand the fence and the ban on snapshots of identity volumes.
+pub(crate) fn remember_signed<H: Host>(host: &H) -> Result<(), Fault> {
+    let state = signer_state(host)?;
+    if state <= seen_state(host)? {
+        return Ok(());
+    }
+    host.write(&Layout::of(host).identity(SEEN), serde_json::json!(state).to_string().as_bytes(), 0o600)
 }
 
 fn json<H: Host>(host: &H, path: &str) -> Result<Value, Fault> {

@@ -3,7 +3,8 @@
 use super::{Job, look, prepare::OPERATOR};
 use crate::host::Host;
 use crate::{answers, certificate, journal};
-use domain::{Class, Fault};
+use domain::plan::Plan;
+use domain::{Class, Fault, ids};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -100,11 +101,14 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
 
 /// On the nodes whose operators hold the root: its multisig in the keyring, and its address as irita computes it.
 async fn root_key<H: Host>(job: &Job<'_, H>) -> Result<(), Fault> {
-    let holders: Vec<String> = job.param("root_holders")?;
+    let pins = journal::pins(job.host)?.unwrap_or_default();
+    let plan = job.get(&ids::plan_key(&job.order.network, &job.order.execution), &pins.plan_sha256).await?;
+    let plan: Plan = serde_json::from_slice(&plan).map_err(|e| Fault::internal(format!("plan: {e}")))?;
+    let holders = plan.root_holders;
     if !holders.contains(&job.node.name) || job.host.read(&job.at.identity(ROOT_ADDRESS))?.is_some() {
         return Ok(());
     }
-    let (threshold, keys): (u32, BTreeMap<String, String>) = (job.param("root_threshold")?, job.param("operator_keys")?);
+    let keys: BTreeMap<String, String> = job.param("operator_keys")?;
     let (keyring, passphrase, home) = (job.at.identity("keyring"), job.passphrase()?, job.at.home());
     let base = ["--keyring-backend", "file", "--keyring-dir", keyring.as_str(), "--output", "json"];
     // A half-done try has left some of them, and irita asks before it writes one again.
@@ -121,7 +125,7 @@ async fn root_key<H: Host>(job: &Job<'_, H>) -> Result<(), Fault> {
             answers::done("keys add --pubkey", &out)?;
         }
     }
-    let (names, k) = (names.join(","), threshold.to_string());
+    let (names, k) = (names.join(","), plan.root_threshold.to_string());
     if missing(ROOT) {
         let add = ["keys", "add", ROOT, "--multisig", &names, "--multisig-threshold", &k];
         answers::done("keys add --multisig", &job.host.irita(job.image, &home, &[add.as_slice(), &base].concat(), &[&passphrase]).await?)?;

@@ -2,9 +2,10 @@
 //! chain's facts; it never signs bytes that somebody gives it.
 
 use super::{Job, check_health, make_gentx::ROOT, prepare::OPERATOR};
-use crate::answers;
 use crate::host::Host;
-use domain::{Class, Fault, ids};
+use crate::{answers, toml};
+use domain::order::NodeAnswer;
+use domain::{Class, Fault, ids, node_config};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -36,7 +37,6 @@ struct Rule {
     threshold: usize,
     holders: Vec<String>,
     chain_id: String,
-    gas_price: u64,
     operators: Vec<String>,
 }
 
@@ -69,18 +69,15 @@ pub(crate) async fn sign<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
 /// Puts the signatures together, sends the transaction, and waits until the chain shows its effect. Answers `{passed, height}`.
 pub(crate) async fn pass<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     let Some(made) = make(job).await? else { return Ok(json!({"passed": true})) };
-    let signatures: BTreeMap<String, String> = job.param("signatures")?;
-    if signatures.len() < made.rule.threshold {
-        let why = format!("{} of {} signatures; {} rule this chain", signatures.len(), made.rule.holders.len(), made.rule.threshold);
-        return Err(Fault::new(Class::Denied, why));
-    }
+    let signed: Vec<NodeAnswer> = job.param("signed")?;
+    let signatures = signatures(&signed, &made.rule)?;
     let unsigned = file(job, "unsigned");
     job.host.write(&unsigned, made.transaction.to_string().as_bytes(), 0o644)?;
     let mut parts = vec![];
     // More signatures than needed make the transaction larger and no better.
-    for (node, sha256) in signatures.iter().take(made.rule.threshold) {
+    for (i, (node, sha256)) in signatures.iter().take(made.rule.threshold).enumerate() {
         let bytes = job.get(&job.key(node, &signature_name(&made, sha256)), sha256).await?;
-        let part = file(job, &format!("of-{node}"));
+        let part = file(job, &format!("part{i}"));
         job.host.write(&part, &bytes, 0o644)?;
         parts.push(part);
     }
@@ -106,6 +103,25 @@ pub(crate) async fn pass<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
         None => Ok(json!({"passed": true, "height": height})),
         Some(_) => Err(Fault::internal(format!("the transaction is in block {height}, but the chain does not show its effect"))),
     }
+}
+
+/// Who signed, by the answers to `sign-act`: holders of the root only, since a name becomes part of a key. `Denied` if they are
+/// too few.
+fn signatures<'a>(answers: &'a [NodeAnswer], rule: &Rule) -> Result<BTreeMap<&'a str, &'a str>, Fault> {
+    let mut found = BTreeMap::new();
+    for answer in answers {
+        let Some(sha256) = answer.result["signature_sha256"].as_str() else { continue };
+        if !rule.holders.contains(&answer.node) || sha256.len() != 64 || !sha256.chars().all(|c| c.is_ascii_hexdigit()) {
+            return Err(Fault::field("signed", format!("`{}` is not a holder of the root with a signature", answer.node), "[{\"node\":\"node0\",…}]"));
+        }
+        found.insert(answer.node.as_str(), sha256);
+    }
+    if found.len() < rule.threshold {
+        let silent: Vec<String> = answers.iter().filter_map(|a| Some(format!("{}: {}", a.node, a.fault.as_ref()?.message))).collect();
+        let why = format!("{} of {} root keys signed, {} rule this chain; {}", found.len(), rule.holders.len(), rule.threshold, silent.join("; "));
+        return Err(Fault::new(Class::Denied, why));
+    }
+    Ok(found)
 }
 
 /// Its own hash is in the name: a second try signs anew, and no two signatures are alike.
@@ -180,9 +196,12 @@ async fn make<H: Host>(job: &Job<'_, H>) -> Result<Option<Made>, Fault> {
     let account = query(job, &["auth", "account", &rule.address]).await?;
     let text = |k: &str| account[k].as_str().map(String::from).ok_or_else(|| Fault::internal(format!("the root's account has no {k}")));
     let gas = GAS * messages.len() as u64;
+    // What the nodes take now: a change of the configuration may have raised it.
+    let price = toml::get(&job.text(&job.at.config("app.toml"))?, "minimum-gas-prices", "app.toml")?;
+    let price = node_config::gas_price(price.as_str().unwrap_or_default());
     let transaction = json!({
         "body": {"messages": messages, "memo": "", "timeout_height": "0", "extension_options": [], "non_critical_extension_options": []},
-        "auth_info": {"signer_infos": [], "fee": {"amount": [{"denom": "ugas", "amount": (gas * rule.gas_price).to_string()}],
+        "auth_info": {"signer_infos": [], "fee": {"amount": [{"denom": "ugas", "amount": (gas * price).to_string()}],
             "gas_limit": gas.to_string(), "payer": "", "granter": ""}},
         "signatures": [],
     });
