@@ -212,7 +212,10 @@ fn an_identity_moves_only_when_its_old_machine_has_ended_and_then_signs_again() 
         let mut seen = json!({});
         for _ in 0..120 {
             seen = real
-                .ask_member("check-command", json!({"commands": sent["commands"], "instances": sent["instances"], "nodes": nodes, "tolerate": false}))
+                .ask_member(
+                    "check-command",
+                    json!({"commands": sent["commands"], "instances": sent["instances"], "nodes": nodes, "tolerate": false, "last": false}),
+                )
                 .await
                 .expect("seen");
             if seen["status"] != "Pending" {

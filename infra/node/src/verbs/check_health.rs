@@ -26,7 +26,7 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     let status = answers::status(&body)?;
     let peers = host.rpc("/net_info").await?.map(|b| answers::peers(&b)).unwrap_or_default();
     // After a consensus failure or a lost quorum the RPC goes on showing the last votes for ever: only a fresh block counts.
-    let signing = is_fresh(job, &status.block_time)? && signs(job, &status, 0).await?;
+    let signing = status.power > 0 && !status.catching_up && is_fresh(job, &status.block_time)? && signs(job, &status, 0).await?;
     answer["height"] = json!(status.height);
     answer["block_time"] = json!(status.block_time);
     answer["peers"] = json!(peers);
