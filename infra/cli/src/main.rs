@@ -160,7 +160,10 @@ fn cloud(home: &Path, command: CloudCommand, out: &Out) -> Result<u8, Fault> {
         }
         CloudCommand::Down => {
             let code = ask(Asked::Down)?;
-            runtime(true)?.block_on(daemon::ended(home))?;
+            // Refused (something is at work in it): it stays up.
+            if code == 0 {
+                runtime(true)?.block_on(daemon::ended(home))?;
+            }
             Ok(code)
         }
         CloudCommand::Status => ask(Asked::Where),

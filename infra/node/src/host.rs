@@ -1,5 +1,6 @@
 //! The machine as nodectl sees it: files, disks, processes, clock, entropy, objects.
 
+use crate::files;
 use domain::Fault;
 use serde_json::{Map, Value};
 use std::future::Future;
@@ -50,7 +51,8 @@ pub struct Service {
     pub reason: String,
 }
 
-/// Everything nodectl may do to its machine. Time passes only in the `async` ones.
+/// Everything nodectl may do to its machine. Time passes only in the `async` ones. Files, clock and entropy are those of the
+/// computer that nodectl runs on, unless the machine is simulated.
 pub trait Host: Send + Sync {
     /// Held while an order is carried out; let go when it is dropped, also by the death of the process.
     type Lock: Send;
@@ -65,15 +67,25 @@ pub trait Host: Send + Sync {
     /// `host:port` of irita's RPC, for commands of irita that need a running node.
     fn rpc_address(&self) -> String;
     /// A file's bytes; `None` if there is no such file.
-    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Fault>;
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Fault> {
+        files::read(path)
+    }
     /// Writes a file atomically with these permission bits, making its folders.
-    fn write(&self, path: &str, bytes: &[u8], mode: u32) -> Result<(), Fault>;
+    fn write(&self, path: &str, bytes: &[u8], mode: u32) -> Result<(), Fault> {
+        files::write(path, bytes, mode)
+    }
     /// Removes a file or a folder with all in it; "not there" is success.
-    fn remove(&self, path: &str) -> Result<(), Fault>;
+    fn remove(&self, path: &str) -> Result<(), Fault> {
+        files::remove(path)
+    }
     /// Makes a folder a symbolic link to another; safe to repeat.
-    fn link(&self, from: &str, to: &str) -> Result<(), Fault>;
+    fn link(&self, from: &str, to: &str) -> Result<(), Fault> {
+        files::link(from, to)
+    }
     /// Free space where a path lies, in percent.
-    fn free_percent(&self, path: &str) -> Result<u8, Fault>;
+    fn free_percent(&self, path: &str) -> Result<u8, Fault> {
+        files::free_percent(path)
+    }
     /// Every disk.
     fn disks(&self) -> impl Future<Output = Result<Vec<Disk>, Fault>> + Send;
     /// Makes an xfs file system with a label. Only ever called on a blank disk.
@@ -98,9 +110,13 @@ pub trait Host: Send + Sync {
     /// Waits.
     fn sleep(&self, seconds: u64) -> impl Future<Output = ()> + Send;
     /// Seconds since 1970.
-    fn now(&self) -> u64;
+    fn now(&self) -> u64 {
+        files::now()
+    }
     /// Random bytes, fit for keys.
-    fn entropy(&self, count: usize) -> Result<Vec<u8>, Fault>;
+    fn entropy(&self, count: usize) -> Result<Vec<u8>, Fault> {
+        files::entropy(count)
+    }
     /// Reads an object.
     fn get_object(&self, bucket: &str, region: &str, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, Fault>> + Send;
     /// Writes an object once; `false` if there is one.

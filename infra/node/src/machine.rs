@@ -54,26 +54,6 @@ impl Host for Machine {
         "127.0.0.1:26657".into()
     }
 
-    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Fault> {
-        files::read(path)
-    }
-
-    fn write(&self, path: &str, bytes: &[u8], mode: u32) -> Result<(), Fault> {
-        files::write(path, bytes, mode)
-    }
-
-    fn remove(&self, path: &str) -> Result<(), Fault> {
-        files::remove(path)
-    }
-
-    fn link(&self, from: &str, to: &str) -> Result<(), Fault> {
-        files::link(from, to)
-    }
-
-    fn free_percent(&self, path: &str) -> Result<u8, Fault> {
-        files::free_percent(path)
-    }
-
     async fn disks(&self) -> Result<Vec<Disk>, Fault> {
         let json: Value = serde_json::from_str(&must("lsblk", &["--json", "--paths", "-o", "NAME,SERIAL,FSTYPE,LABEL,MOUNTPOINT,TYPE"])?)
             .map_err(|e| Fault::internal(format!("lsblk: {e}")))?;
@@ -174,14 +154,6 @@ impl Host for Machine {
     async fn sleep(&self, seconds: u64) {
         // A program of its own on its own machine: nothing else waits for this thread.
         std::thread::sleep(std::time::Duration::from_secs(seconds));
-    }
-
-    fn now(&self) -> u64 {
-        files::now()
-    }
-
-    fn entropy(&self, count: usize) -> Result<Vec<u8>, Fault> {
-        files::entropy(count)
     }
 
     async fn get_object(&self, bucket: &str, region: &str, key: &str) -> Result<Option<Vec<u8>>, Fault> {

@@ -123,26 +123,6 @@ impl Host for ProcessHost {
         format!("{}:26657", self.machine.ip)
     }
 
-    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, Fault> {
-        files::read(path)
-    }
-
-    fn write(&self, path: &str, bytes: &[u8], mode: u32) -> Result<(), Fault> {
-        files::write(path, bytes, mode)
-    }
-
-    fn remove(&self, path: &str) -> Result<(), Fault> {
-        files::remove(path)
-    }
-
-    fn link(&self, from: &str, to: &str) -> Result<(), Fault> {
-        files::link(from, to)
-    }
-
-    fn free_percent(&self, path: &str) -> Result<u8, Fault> {
-        files::free_percent(path)
-    }
-
     async fn disks(&self) -> Result<Vec<Disk>, Fault> {
         let mut found = vec![];
         for (volume, folder) in &self.machine.volumes {
@@ -205,14 +185,6 @@ impl Host for ProcessHost {
 
     async fn sleep(&self, seconds: u64) {
         std::thread::sleep(std::time::Duration::from_secs(seconds));
-    }
-
-    fn now(&self) -> u64 {
-        files::now()
-    }
-
-    fn entropy(&self, count: usize) -> Result<Vec<u8>, Fault> {
-        files::entropy(count)
     }
 
     async fn get_object(&self, bucket: &str, region: &str, key: &str) -> Result<Option<Vec<u8>>, Fault> {
