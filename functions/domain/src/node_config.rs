@@ -38,8 +38,10 @@ pub fn check_given(config: &Map<String, Value>, app: &Map<String, Value>) -> Res
     for (file, given) in [("config_toml", config), ("app_toml", app)] {
         for (path, value) in given {
             let field = format!("{file}.{path}");
-            let ends = |ending: &&str| path.ends_with(*ending);
-            if OURS.contains(&path.as_str()) || PLACES.iter().any(|e| ends(e)) || ["proxy_app", "abci", "db_backend"].contains(&path.as_str()) {
+            if OURS.contains(&path.as_str())
+                || PLACES.iter().any(|ending| path.ends_with(ending))
+                || ["proxy_app", "abci", "db_backend"].contains(&path.as_str())
+            {
                 return Err(Fault::field(&field, "is decided by the suite and cannot be given", "\"consensus.timeout_commit\":\"5s\""));
             }
             let named = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');

@@ -19,7 +19,7 @@ fn files_with(folder: &std::path::Path, texts: &[&str]) -> Vec<String> {
         } else {
             let bytes = std::fs::read(&path).unwrap_or_default();
             let holds = |text: &&str| bytes.windows(text.len()).any(|w| w == text.as_bytes());
-            if texts.iter().any(|t| holds(t)) {
+            if texts.iter().any(holds) {
                 found.push(path.display().to_string());
             }
         }

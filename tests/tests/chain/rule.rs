@@ -156,11 +156,11 @@ fn one_operator_changes_nothing_and_three_of_four_root_keys_everything() {
         // A hostile hub: names in the place of holders become no paths, and too few are too few.
         let pins = real.place("node0", "identity/pins.json");
         let before = std::fs::read(&pins).expect("pins");
-        let execution = format!("{}", serde_json::from_slice::<Value>(&before).expect("json")["execution"].as_str().expect("execution"));
-        let epoch = serde_json::from_slice::<Value>(&before).expect("json")["epoch"].as_u64().expect("epoch");
+        let seen: Value = serde_json::from_slice(&before).expect("json");
+        let (execution, epoch) = (seen["execution"].as_str().expect("execution"), seen["epoch"].as_u64().expect("epoch"));
         for node in ["x/../../identity/pins", "../pins", "node9"] {
             let signed = json!([{"node": node, "result": {"signature_sha256": "0".repeat(64)}}]);
-            let order = real.order("pass-act", &execution, epoch, json!({"act": {"kind": "unjail", "validator": "node3"}, "signed": signed}));
+            let order = real.order("pass-act", execution, epoch, json!({"act": {"kind": "unjail", "validator": "node3"}, "signed": signed}));
             let fault = real.carry_out("node0", &order).await.fault.expect("refused");
             assert!(fault.class == domain::Class::InvalidInput && fault.message.contains("is not a holder"), "{fault}");
         }
