@@ -3,6 +3,7 @@
 
 use crate::cloud::Cloud;
 use crate::iam::access_key;
+use crate::node::SimHost;
 use crate::world::World;
 use domain::Fault;
 use nodectl::{Host, Output, ProcessHost, ProcessMachine, Service};
@@ -134,13 +135,12 @@ impl Cloud {
     /// GET on a node's RPC; `None` while nobody listens.
     pub async fn rpc(&self, instance: &str, path: &str) -> Option<Value> {
         let Some(machines) = self.machines() else {
-            let now = self.now_ms();
-            return crate::chain::rpc(&mut self.world(), instance, path, now);
+            return SimHost::new(self.clone(), instance).rpc(path).await.ok()?;
         };
         let (folder, path) = (machines.machine(instance), path.to_string());
         let look = move || {
             let host = ProcessHost::open(folder.to_str()?).ok()?;
-            futures_now(host.rpc(&path))?.ok()?
+            pollster::block_on(host.rpc(&path)).ok()?
         };
         tokio::task::spawn_blocking(look).await.ok()?
     }
@@ -148,7 +148,7 @@ impl Cloud {
     /// Runs irita once on a node, as a person in a session on that machine would.
     pub async fn irita(&self, instance: &str, home: &str, args: &[&str], stdin: &[&str]) -> Result<Output, Fault> {
         let Some(machines) = self.machines() else {
-            return crate::node::SimHost::new(self.clone(), instance).irita("", home, args, stdin).await;
+            return SimHost::new(self.clone(), instance).irita("", home, args, stdin).await;
         };
         ProcessHost::open(&machines.machine(instance).display().to_string())?.irita("", home, args, stdin).await
     }
@@ -156,20 +156,10 @@ impl Cloud {
     /// The service that runs irita on a node, as its supervisor sees it.
     pub async fn service(&self, instance: &str) -> Service {
         let Some(machines) = self.machines() else {
-            let up = self.world().processes.contains_key(instance);
-            return Service { state: if up { "running" } else { "stopped" }.into(), ..Service::default() };
+            return SimHost::new(self.clone(), instance).service().await.unwrap_or_default();
         };
         let folder = machines.machine(instance);
-        let look = move || futures_now(ProcessHost::open(folder.to_str()?).ok()?.service())?.ok();
+        let look = move || pollster::block_on(ProcessHost::open(folder.to_str()?).ok()?.service()).ok();
         tokio::task::spawn_blocking(look).await.ok().flatten().unwrap_or_default()
-    }
-}
-
-/// A process host never waits for anything but the computer itself, so its futures are ready at once.
-fn futures_now<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match std::pin::pin!(future).poll(&mut context) {
-        std::task::Poll::Ready(value) => Some(value),
-        std::task::Poll::Pending => None,
     }
 }
