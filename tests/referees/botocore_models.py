@@ -16,7 +16,7 @@ import xml.etree.ElementTree as ET
 import botocore.session
 
 SESSION = botocore.session.get_session()
-NAMES = {"ec2": "ec2", "ssm": "ssm", "states": "stepfunctions", "sns": "sns", "lambda": "lambda", "s3": "s3"}
+NAMES = {"ec2": "ec2", "ssm": "ssm", "states": "stepfunctions", "sns": "sns", "lambda": "lambda", "s3": "s3", "events": "events", "servicequotas": "service-quotas"}
 MODELS = {}
 
 # Members of answers that our handlers read, where the model requires none. `[]` = in each item of a list.
@@ -39,7 +39,8 @@ READ = {
 }
 # Errors that any operation may give and that models do not list, by service.
 COMMON = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "AuthorizationError", "RequestLimitExceeded",
-          "InsufficientInstanceCapacity", "PreconditionFailed", "NoSuchKey", "IdempotentParameterMismatch"}
+          "InsufficientInstanceCapacity", "PreconditionFailed", "NoSuchKey", "IdempotentParameterMismatch", "InvalidVpcPeeringConnectionID.NotFound",
+          "InvalidStateTransition"}
 SIGNED = re.compile(r"^(x-amz-(date|security-token|user-agent|content-sha256|target|sdk.*|decoded-content-length|trailer|checksum-.*)|amz-sdk-.*)$")
 
 
@@ -267,6 +268,9 @@ def check_answer(service, action, response, faults):
             faults.add(where, f"error code {code!r} is not this operation's")
         return
     shape = operation.output_shape
+    if shape is None and protocol != "ec2":
+        # Nothing is answered but the status.
+        return
     if protocol == "ec2":
         root = ET.fromstring(body)
         if local(root.tag) != f"{action}Response":

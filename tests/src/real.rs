@@ -158,8 +158,14 @@ impl Real {
     pub fn order(&self, verb: &str, execution: &str, epoch: u64, params: Value) -> NodeOrder {
         let world = self.cloud().world();
         let nodes = world.instances.values().filter(|i| i.ending_ms == 0 && i.tags.contains_key("consortium:node"));
-        let mut nodes: Vec<OrderNode> =
-            nodes.map(|i| OrderNode { name: i.tags["consortium:node"].clone(), instance: i.id.clone(), ip: i.ip.clone() }).collect();
+        let mut nodes: Vec<OrderNode> = nodes
+            .map(|i| OrderNode {
+                name: i.tags["consortium:node"].clone(),
+                instance: i.id.clone(),
+                ip: i.ip.clone(),
+                member: i.tags["consortium:member"].clone(),
+            })
+            .collect();
         nodes.sort_by(|a, b| a.name.cmp(&b.name));
         let bucket = world.stacks.values().find_map(|s| s.outputs.get("HubBucket").cloned()).expect("a hub");
         NodeOrder {
@@ -217,7 +223,7 @@ impl Real {
     pub async fn ask_member(&self, function: &str, params: Value) -> Result<Value, domain::Fault> {
         let execution = report::manifests(self.cloud(), "testnet").pop().expect("recorded").execution;
         let order = json!({"member": "founder", "function": function, "network": "testnet", "execution": execution, "epoch": 1, "params": params});
-        self.session.call(&self.session.outputs["AskMemberFunction"], order).await
+        self.session.call(&self.session.outputs["AskMembersFunction"], order).await
     }
 
     /// `tcp://…` of a node's RPC.

@@ -14,6 +14,17 @@ pub(crate) fn class_of(service: &str, code: &str, status: u16) -> Class {
         (_, "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" | "AuthorizationErrorException" | "AuthorizationError") => Class::Denied,
         ("ec2", "InsufficientInstanceCapacity" | "Unsupported" | "InsufficientHostCapacity") => Class::Capacity,
         ("ec2", "InstanceLimitExceeded" | "VcpuLimitExceeded" | "VolumeLimitExceeded" | "MaxSpotInstanceCountExceeded") => Class::Quota,
+        // A peering that is being made, or was decided on meanwhile.
+        ("ec2", "InvalidStateTransition") => Class::Busy,
+        ("ec2", "RouteAlreadyExists" | "InvalidPermission.Duplicate" | "VpcPeeringConnectionAlreadyExists") => Class::Conflict,
+        (
+            "ec2",
+            "VpcPeeringConnectionsPerVpcLimitExceeded"
+            | "ActiveVpcPeeringConnectionPerVpcLimitExceeded"
+            | "PendingVpcPeeringConnectionLimitExceeded"
+            | "RouteLimitExceeded"
+            | "RulesPerSecurityGroupLimitExceeded",
+        ) => Class::Quota,
         ("ec2", "IncorrectState" | "IncorrectInstanceState" | "VolumeInUse" | "OperationNotPermitted.Busy") => Class::Busy,
         ("ec2", "IdempotentParameterMismatch" | "IdempotentInstanceTerminated") => Class::Conflict,
         ("ec2", "DependencyViolation") => Class::Busy,
@@ -22,6 +33,9 @@ pub(crate) fn class_of(service: &str, code: &str, status: u16) -> Class {
         ("ssm", "InvalidInstanceId") => Class::Busy,
         ("ssm", "InvocationDoesNotExist" | "InvalidCommandId" | "DoesNotExistException") => Class::NotFound,
         ("ssm", "InvalidDocument" | "InvalidParameters" | "MaxDocumentSizeExceeded" | "ValidationException") => Class::InvalidInput,
+        ("events", "ResourceNotFoundException") => Class::NotFound,
+        ("events", "ConcurrentModificationException") => Class::Busy,
+        ("servicequotas", "NoSuchResourceException") => Class::NotFound,
         ("s3", "NoSuchKey" | "NotFound" | "NoSuchBucket") => Class::NotFound,
         ("s3", "PreconditionFailed" | "ConditionalRequestConflict") => Class::Conflict,
         ("lambda", "ResourceNotFoundException") => Class::NotFound,

@@ -78,15 +78,15 @@ impl Volume {
     }
 }
 
-fn tags_of(tags: &[Tag]) -> Vec<(String, String)> {
+pub(crate) fn tags_of(tags: &[Tag]) -> Vec<(String, String)> {
     tags.iter().map(|t| (t.key().unwrap_or_default().to_string(), t.value().unwrap_or_default().to_string())).collect()
 }
 
-fn to_tags(tags: &[(String, String)]) -> Vec<Tag> {
+pub(crate) fn to_tags(tags: &[(String, String)]) -> Vec<Tag> {
     tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
 }
 
-fn to_filters(filters: Filters) -> Vec<Filter> {
+pub(crate) fn to_filters(filters: Filters) -> Vec<Filter> {
     filters.into_iter().map(|(name, values)| Filter::builder().name(name).set_values(Some(values)).build()).collect()
 }
 

@@ -3,13 +3,17 @@
 mod capacity;
 mod classify;
 mod ec2;
+mod ec2_network;
+mod events;
 mod lambda;
+mod quotas;
 mod s3;
 mod sns;
 mod ssm;
 mod states;
 
 pub use ec2::{Filters, Instance, RunBatch, Volume};
+pub use ec2_network::{Peering, Route, Rule};
 pub use s3::Object;
 pub use ssm::Invocation;
 
@@ -42,6 +46,8 @@ pub struct Settings {
 pub struct Clients {
     config: SdkConfig,
     ec2: aws_sdk_ec2::Client,
+    events: aws_sdk_eventbridge::Client,
+    quotas: aws_sdk_servicequotas::Client,
     ssm: aws_sdk_ssm::Client,
     s3: aws_sdk_s3::Client,
     lambda: aws_sdk_lambda::Client,
@@ -74,6 +80,8 @@ impl Clients {
         let lambda = aws_sdk_lambda::config::Builder::from(&config).timeout_config(patient).build();
         Clients {
             ec2: aws_sdk_ec2::Client::from_conf(aws_sdk_ec2::config::Builder::from(&config).retry_classifier(capacity::NotForCapacity).build()),
+            events: aws_sdk_eventbridge::Client::new(&config),
+            quotas: aws_sdk_servicequotas::Client::new(&config),
             ssm: aws_sdk_ssm::Client::new(&config),
             s3: aws_sdk_s3::Client::new(&config),
             lambda: aws_sdk_lambda::Client::from_conf(lambda),

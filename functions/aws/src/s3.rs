@@ -39,6 +39,12 @@ impl Clients {
         conditional(call.send().await.map_err(|e| fault("s3", "PutObject", e)))
     }
 
+    /// Sets a bucket's whole policy; saying the same twice is the same.
+    pub async fn put_bucket_policy(&self, bucket: &str, policy: &serde_json::Value) -> Result<(), Fault> {
+        let call = self.s3.put_bucket_policy().bucket(bucket).policy(policy.to_string());
+        call.send().await.map(drop).map_err(|e| fault("s3", "PutBucketPolicy", e))
+    }
+
     /// Keys under a prefix, in order.
     pub async fn list_objects(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Fault> {
         let mut pages = self.s3.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();

@@ -10,7 +10,7 @@ const GAS: &str = "1000000000000000000000";
 /// What it gets of the two other tokens.
 const OTHER: &str = "5000000000";
 /// The default of 7 counts every key of a multisig: a root of eight keys would be powerless for ever.
-const TX_SIG_LIMIT_DEFAULT: u32 = 7;
+const TX_SIG_LIMIT_DEFAULT: usize = 7;
 
 /// Facts of one validator, all read from its signed gentx.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,8 +40,8 @@ pub struct Spec<'a> {
     pub root_cert: &'a str,
     /// Expected validators in order: `(name, power)`.
     pub validators: &'a [(String, u32)],
-    /// The operators of this many first validators hold the keys of the root multisig.
-    pub root_keys: u32,
+    /// The operators of these validators hold the keys of the root multisig.
+    pub root_holders: &'a [String],
     /// This many of them rule the chain.
     pub root_threshold: u32,
     /// Blocks come faster than one a second, so the chain's clock must be told to count smaller steps.
@@ -52,7 +52,15 @@ impl<'a> Spec<'a> {
     /// What a plan decides. `validators` = [`Spec::validators_of`] the plan.
     pub fn of(plan: &'a crate::plan::Plan, validators: &'a [(String, u32)], genesis_time: &'a str, root_cert: &'a str) -> Spec<'a> {
         let fast_blocks = crate::node_config::fast_blocks(&plan.config_toml);
-        Spec { chain_id: &plan.chain_id, genesis_time, root_cert, validators, root_keys: plan.root_keys, root_threshold: plan.root_threshold, fast_blocks }
+        Spec {
+            chain_id: &plan.chain_id,
+            genesis_time,
+            root_cert,
+            validators,
+            root_holders: &plan.root_holders,
+            root_threshold: plan.root_threshold,
+            fast_blocks,
+        }
     }
 
     /// Names and powers of a plan's validators, in their order.
@@ -61,9 +69,11 @@ impl<'a> Spec<'a> {
     }
 }
 
-/// Address of the root multisig: over the operator keys that signed the first gentxs.
-pub fn root_address(validators: &[Validator], root_keys: u32, threshold: u32) -> Result<String, Fault> {
-    let keys: Vec<String> = validators.iter().take(root_keys as usize).map(|v| v.operator_key.clone()).collect();
+/// Address of the root multisig: over the operator keys that signed the holders' gentxs.
+pub fn root_address(validators: &[Validator], holders: &[String], threshold: u32) -> Result<String, Fault> {
+    let key = |h: &String| validators.iter().find(|v| v.name == *h).map(|v| v.operator_key.clone());
+    let keys: Option<Vec<String>> = holders.iter().map(key).collect();
+    let keys = keys.ok_or_else(|| refuse("/app_state/genutil/gen_txs", "a holder of the root's keys has none"))?;
     crate::multisig::address(&keys, threshold)
 }
 
@@ -118,7 +128,7 @@ pub fn assemble(base: &Value, spec: &Spec<'_>, gentxs: &[Value]) -> Result<Value
             return Err(refuse("/app_state/genutil/gen_txs", format!("{} and {} share an operator, a peer id or a certificate", other.name, v.name)));
         }
     }
-    let root = root_address(&validators, spec.root_keys, spec.root_threshold)?;
+    let root = root_address(&validators, spec.root_holders, spec.root_threshold)?;
     let accounts: Vec<&str> = std::iter::once(root.as_str()).chain(validators.iter().map(|v| v.operator.as_str())).collect();
     let mut genesis = base.clone();
     let mut set = |pointer: &str, value: Value| -> Result<(), Fault> {
@@ -132,7 +142,7 @@ pub fn assemble(base: &Value, spec: &Spec<'_>, gentxs: &[Value]) -> Result<Value
     }
     let account = |a: &&str| json!({"@type": "/cosmos.auth.v1beta1.BaseAccount", "address": a, "pub_key": null, "account_number": "0", "sequence": "0"});
     set("/app_state/auth/accounts", accounts.iter().map(account).collect())?;
-    let limit = spec.root_keys.max(TX_SIG_LIMIT_DEFAULT);
+    let limit = spec.root_holders.len().max(TX_SIG_LIMIT_DEFAULT);
     set("/app_state/auth/params/tx_sig_limit", json!(limit.to_string()))?;
     let coins = json!([{"denom": "ugas", "amount": GAS}, {"denom": "uirita", "amount": OTHER}, {"denom": "upoint", "amount": OTHER}]);
     set("/app_state/bank/balances", accounts.iter().map(|a| json!({"address": a, "coins": coins})).collect())?;
@@ -217,13 +227,18 @@ mod tests {
         (0..n).map(|i| (format!("node{i}"), 100)).collect()
     }
 
+    fn holders(n: usize) -> &'static [String] {
+        static NAMES: std::sync::LazyLock<Vec<String>> = std::sync::LazyLock::new(|| (0..9).map(|i| format!("node{i}")).collect());
+        &NAMES[..n]
+    }
+
     fn spec(v: &[(String, u32)]) -> Spec<'_> {
         Spec {
             chain_id: "testnet",
             genesis_time: "2026-11-22T00:00:00Z",
             root_cert: "root",
             validators: v,
-            root_keys: 2,
+            root_holders: holders(2),
             root_threshold: 2,
             fast_blocks: false,
         }
@@ -272,8 +287,8 @@ mod tests {
     fn only_the_multisig_is_root_and_every_key_of_it_counts() {
         let names = validators(9);
         let gentxs: Vec<Value> = (0..9).map(gentx).collect();
-        let of = |root_keys, root_threshold| {
-            let spec = Spec { root_keys, root_threshold, ..spec(&names) };
+        let of = |keys, root_threshold| {
+            let spec = Spec { root_holders: holders(keys), root_threshold, ..spec(&names) };
             assemble(&base(), &spec, &gentxs).expect("assembles")
         };
         let genesis = of(9, 5);

@@ -76,6 +76,14 @@ pub fn genesis_key(network: &str, execution: &str, sha256: &str) -> String {
     format!("exchange/{network}/{execution}/genesis-{sha256}.json")
 }
 
+/// Prefix of the hub's records of members.
+pub const MEMBERS: &str = "members/";
+
+/// Where the hub's record of a member lies.
+pub fn member_key(name: &str) -> String {
+    format!("{MEMBERS}{name}.json")
+}
+
 /// The member's own epoch object for a network.
 pub fn epoch_key(network: &str) -> String {
     format!("epoch/{network}")

@@ -2,11 +2,13 @@
 //!
 //! Everything here is a pure function of its input, so its tests answer in seconds and every other crate can lean on it.
 
+pub mod consortium;
 pub mod fault;
 pub mod genesis;
 pub mod guard;
 pub mod ids;
 pub mod manifest;
+pub mod merge;
 pub mod multisig;
 pub mod node_config;
 pub mod order;

@@ -54,6 +54,9 @@ pub struct OrderNode {
     pub instance: String,
     /// Private address.
     pub ip: String,
+    /// Whose it is.
+    #[serde(default)]
+    pub member: String,
 }
 
 /// The one parameter of the SSM document: base64url JSON.
@@ -128,8 +131,11 @@ impl NodeOrder {
     pub fn decode(text: &str) -> Result<NodeOrder, Fault> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|e| Fault::field("order", format!("not base64url: {e}"), "eyJvcCI6…"))?;
         let order: NodeOrder = serde_json::from_slice(&bytes).map_err(|e| Fault::field("order", e, "{\"op\":\"…\",\"verb\":\"prepare\",…}"))?;
-        let plain =
-            |n: &OrderNode| !n.name.is_empty() && n.name.len() <= 32 && n.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        // Name and member become parts of object keys.
+        let member = |n: &OrderNode| n.member.is_empty() || crate::consortium::is_member_name(&n.member);
+        let plain = |n: &OrderNode| {
+            member(n) && !n.name.is_empty() && n.name.len() <= 32 && n.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        };
         if let Some(bad) = order.nodes.iter().find(|n| !plain(n) || n.name.starts_with('-') || n.ip.parse::<std::net::Ipv4Addr>().is_err()) {
             return Err(Fault::field(
                 "nodes",

@@ -1,14 +1,14 @@
 //! From a request and what the member's account offers to a plan: everything decided, nothing done.
 
 use crate::fault::{Class, Fault};
-use crate::ids;
-use crate::node_config;
-use crate::request::{Disks, Request, Size};
+use crate::request::{Disks, OnFailure, Request, Size};
+use crate::{consortium, node_config, price};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// A member as the plan knows it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Member {
     /// Short name; the founder is `founder`.
     pub name: String,
@@ -16,6 +16,30 @@ pub struct Member {
     pub account: String,
     /// Region of its nodes.
     pub region: String,
+    /// Its VPC.
+    #[serde(default)]
+    pub vpc: String,
+    /// Address range of that VPC.
+    #[serde(default)]
+    pub cidr: String,
+}
+
+/// Voting power of each validator.
+pub const POWER: u32 = 100;
+
+/// An account's limit, and how much of it is used.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quota {
+    /// What may be had.
+    pub limit: u32,
+    /// What is used now.
+    pub used: u32,
+}
+
+impl Quota {
+    fn free(&self) -> u32 {
+        self.limit.saturating_sub(self.used)
+    }
 }
 
 /// One subnet of a member.
@@ -40,6 +64,13 @@ pub struct Facts {
     pub max_nodes: u32,
     /// Image that the member's stack runs; nobody else chooses it.
     pub image: String,
+    /// What its stack agreed to ([`Plan::agreement`]); empty = anything that its own limits allow.
+    #[serde(default)]
+    pub agreement: String,
+    /// vCPUs of running on-demand standard instances (Service Quotas L-1216C47A).
+    pub vcpus: Quota,
+    /// VPC peerings of the member's VPC (Service Quotas L-7E9ECCDB).
+    pub peerings: Quota,
 }
 
 /// A node that will exist.
@@ -72,6 +103,8 @@ pub struct Candidate {
 pub struct Batch {
     /// `b0`, `b1`, ...; the tag `consortium:batch`.
     pub batch: String,
+    /// Whose account makes it.
+    pub member: String,
     /// Node names by AmiLaunchIndex.
     pub nodes: Vec<String>,
     /// Ways to get it, best first: every type in its own zone, then in the others.
@@ -115,12 +148,14 @@ pub struct Plan {
     pub batches: Vec<Batch>,
     /// Nodes that prove the launch: more than a third.
     pub witnesses: Vec<String>,
-    /// Keys of the root multisig: the operators of the first nodes hold them.
-    pub root_keys: u32,
+    /// Nodes whose operators hold the keys of the root multisig.
+    pub root_holders: Vec<String>,
     /// How many of them rule the chain.
     pub root_threshold: u32,
-    /// Names of those nodes.
-    pub root_holders: Vec<String>,
+    /// Ranges that may read the validators' metrics.
+    pub scrapers: Vec<String>,
+    /// What becomes of everything when not every validator signs in time.
+    pub on_failure: OnFailure,
     /// config.toml values of the request.
     pub config_toml: Map<String, Value>,
     /// app.toml values of the request.
@@ -128,54 +163,22 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Decides. `Quota` when the member's stack allows fewer nodes, `Capacity` when no zone offers any of the types.
-    pub fn decide(request: &Request, facts: &Facts, execution: &str) -> Result<Plan, Fault> {
-        if request.validators > facts.max_nodes {
-            let text = format!(
-                "the stack of member {} allows {} nodes, {} are asked for; raise its parameter MaxNodes",
-                facts.member.name, facts.max_nodes, request.validators
-            );
-            return Err(Fault::new(Class::Quota, text));
+    /// Decides from what each member's account answered, in the request's order. `Quota` when a member's stack or account
+    /// allows less than is asked for (every such limit is named), `Capacity` when no zone of a member offers any of the types.
+    pub fn decide(request: &Request, facts: &[Facts], execution: &str) -> Result<Plan, Fault> {
+        check_facts(request, facts)?;
+        let mut nodes: Vec<PlannedNode> = vec![];
+        let mut batches: Vec<Batch> = vec![];
+        for (asked, fact) in request.members.iter().zip(facts) {
+            let first = nodes.len();
+            let node = |i: usize| PlannedNode { name: format!("node{i}"), member: asked.name.clone(), kind: "validator".into(), power: POWER };
+            nodes.extend((first..first + asked.validators as usize).map(node));
+            batches.extend(batches_of(request, fact, &nodes[first..], batches.len())?);
         }
-        if request.region != facts.member.region {
-            return Err(Fault::field("region", format!("the stack is in {}", facts.member.region), format!("\"{}\"", facts.member.region)));
-        }
-        if request.image != facts.image {
-            let why = format!("the stack runs {}; its parameter Image is the member's to change", facts.image);
-            return Err(Fault::field("image", why, format!("\"{}\"", facts.image)));
-        }
-        let nodes: Vec<PlannedNode> = (0..request.validators)
-            .map(|i| PlannedNode { name: format!("node{i}"), member: facts.member.name.clone(), kind: "validator".into(), power: 100 })
-            .collect();
-        let offers = |kind: &str, zone: &str| facts.offered.iter().any(|(k, z)| k == kind && z == zone);
-        let usable: Vec<&Subnet> = facts.subnets.iter().filter(|s| request.instance_types.iter().any(|t| offers(t, &s.zone))).collect();
-        if usable.is_empty() {
-            let zones: Vec<&str> = facts.subnets.iter().map(|s| s.zone.as_str()).collect();
-            let text = format!("none of {} is offered in {}", request.instance_types.join(", "), zones.join(", "));
-            return Err(Fault::new(Class::Capacity, text));
-        }
-        // node0 carries the authority volume, so it is a batch of its own: a batch shares its block devices.
-        let mut batches = vec![Batch { batch: "b0".into(), nodes: vec!["node0".into()], candidates: vec![], authority: true }];
-        for zone in 0..usable.len() {
-            let names: Vec<String> = nodes.iter().enumerate().filter(|(i, _)| *i > 0 && i % usable.len() == zone).map(|(_, n)| n.name.clone()).collect();
-            for part in names.chunks(50) {
-                let batch = format!("b{}", batches.len());
-                batches.push(Batch { batch, nodes: part.to_vec(), candidates: vec![], authority: false });
-            }
-        }
-        for batch in &mut batches {
-            let home = ids::node_number(&batch.nodes[0]) % usable.len();
-            for turn in 0..usable.len() {
-                let subnet = usable[(home + turn) % usable.len()];
-                for kind in request.instance_types.iter().filter(|t| offers(t, &subnet.zone)) {
-                    batch.candidates.push(Candidate { instance_type: kind.clone(), subnet: subnet.id.clone(), zone: subnet.zone.clone() });
-                }
-            }
-        }
-        let witnesses = nodes.iter().take(nodes.len() / 3 + 1).map(|n| n.name.clone()).collect();
+        let witnesses = in_turns(&nodes).take(nodes.len() / 3 + 1).map(|n| n.name.clone()).collect();
         let block = node_config::block_seconds(&request.config_toml);
         let blocks = u64::from(request.blocks);
-        Ok(Plan {
+        let plan = Plan {
             // The first block comes after one interval, the last one wanted must be below the tip.
             first_look_s: ((blocks + 2) as f64 * block) as u64,
             deadline_s: ((blocks + 2) as f64 * block * 2.0) as u64 + 60,
@@ -188,18 +191,141 @@ impl Plan {
             disks: request.disks,
             image: request.image.clone(),
             blocks: request.blocks,
-            members: vec![facts.member.clone()],
+            members: facts.iter().map(|f| f.member.clone()).collect(),
             authority: nodes[0].name.clone(),
-            root_keys: request.root_keys,
             root_threshold: request.root_threshold,
-            root_holders: nodes.iter().take(request.root_keys as usize).map(|n| n.name.clone()).collect(),
+            root_holders: in_turns(&nodes).take(request.root_keys as usize).map(|n| n.name.clone()).collect(),
+            scrapers: request.scrapers.clone(),
+            on_failure: request.on_failure,
             nodes,
             batches,
             witnesses,
             config_toml: request.config_toml.clone(),
             app_toml: request.app_toml.clone(),
-        })
+        };
+        match facts.iter().find(|f| !f.agreement.is_empty() && f.agreement != plan.agreement()) {
+            None => Ok(plan),
+            Some(f) => {
+                let why = format!("the stack of {} agreed to `{}`, this request is `{}`", f.member.name, f.agreement, plan.agreement());
+                Err(Fault::field("members", why, "the request it was invited with, or an update of that stack's parameter Agreement"))
+            }
+        }
     }
+
+    /// What every member agrees to when it joins, as one line: network, chain, who with how much power, who rules. A node
+    /// refuses a plan with another one.
+    pub fn agreement(&self) -> String {
+        let power = |m: &Member| self.nodes.iter().filter(|n| n.member == m.name).map(|n| n.power).sum::<u32>();
+        let members: Vec<String> = self.members.iter().map(|m| format!("{}@{}/{}:{}", m.name, m.account, m.region, power(m))).collect();
+        agreement(&self.network, &self.chain_id, &members, self.root_threshold, self.root_holders.len())
+    }
+}
+
+/// The line of [`Plan::agreement`]; a member is `name@account/region:power`.
+pub fn agreement(network: &str, chain_id: &str, members: &[String], threshold: u32, root_keys: usize) -> String {
+    format!("{network} {chain_id} {} {threshold}of{root_keys}", members.join(","))
+}
+
+/// The first node of every member, then the second of each, and so on.
+fn in_turns(nodes: &[PlannedNode]) -> impl Iterator<Item = &PlannedNode> {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut all: Vec<(usize, &PlannedNode)> = vec![];
+    for node in nodes {
+        let turn = seen.entry(&node.member).or_default();
+        all.push((*turn, node));
+        *turn += 1;
+    }
+    all.sort_by_key(|(turn, _)| *turn);
+    all.into_iter().map(|(_, node)| node)
+}
+
+/// What of the members' accounts does not fit the request: everything that is too small is named at once.
+fn check_facts(request: &Request, facts: &[Facts]) -> Result<(), Fault> {
+    if facts.len() != request.members.len() {
+        return Err(Fault::internal(format!("{} members answered, {} are asked for", facts.len(), request.members.len())));
+    }
+    let mut small = vec![];
+    for (i, (asked, fact)) in request.members.iter().zip(facts).enumerate() {
+        let (name, member) = (&asked.name, &fact.member);
+        if member.name != *name {
+            return Err(Fault::internal(format!("{} answered for {name}", member.name)));
+        }
+        let field = |f: &str| if request.members.len() == 1 { f.to_string() } else { format!("members[{i}].{f}") };
+        if !asked.account.is_empty() && asked.account != member.account {
+            let why = format!("the stack of {name} is in account {}", member.account);
+            return Err(Fault::field(&field("account"), why, format!("\"{}\"", member.account)));
+        }
+        if asked.region != member.region {
+            return Err(Fault::field(&field("region"), format!("the stack of {name} is in {}", member.region), format!("\"{}\"", member.region)));
+        }
+        if !asked.cidr.is_empty() && asked.cidr != member.cidr {
+            return Err(Fault::field(&field("cidr"), format!("the stack of {name} has {}", member.cidr), format!("\"{}\"", member.cidr)));
+        }
+        if request.image != fact.image {
+            let why = format!("the stack of {name} runs {}; its parameter Image is the member's to change", fact.image);
+            return Err(Fault::field("image", why, format!("\"{}\"", fact.image)));
+        }
+        let mut need = |what: &str, have: u32, need: u32, todo: &str| {
+            if need > have {
+                small.push(format!("{name}: {what}: have {have}, need {need}; {todo}"));
+            }
+        };
+        need("nodes that its stack allows", fact.max_nodes, asked.validators, "raise the stack's parameter MaxNodes");
+        let each = request.instance_types.iter().filter_map(|t| price::vcpus(t)).min().unwrap_or_default();
+        need("vCPUs (quota L-1216C47A)", fact.vcpus.free(), each * asked.validators, "ask Service Quotas for more");
+        need(
+            "VPC peerings (quota L-7E9ECCDB)",
+            fact.peerings.free(),
+            facts.len() as u32 - 1,
+            "ask Service Quotas for up to 125; above that it takes a Transit Gateway",
+        );
+    }
+    if !small.is_empty() {
+        return Err(Fault::new(Class::Quota, small.join(". ")));
+    }
+    let ranges: Vec<(String, String)> = facts.iter().map(|f| (format!("range of {}", f.member.name), f.member.cidr.clone())).collect();
+    if facts.len() > 1 { consortium::check_apart(&ranges) } else { Ok(()) }
+}
+
+/// One member's RunInstances calls, numbered from `first`.
+fn batches_of(request: &Request, facts: &Facts, nodes: &[PlannedNode], first: usize) -> Result<Vec<Batch>, Fault> {
+    let offers = |kind: &str, zone: &str| facts.offered.iter().any(|(k, z)| k == kind && z == zone);
+    let usable: Vec<&Subnet> = facts.subnets.iter().filter(|s| request.instance_types.iter().any(|t| offers(t, &s.zone))).collect();
+    if usable.is_empty() {
+        let zones: Vec<&str> = facts.subnets.iter().map(|s| s.zone.as_str()).collect();
+        let text = format!("none of {} is offered in {} ({})", request.instance_types.join(", "), zones.join(", "), facts.member.name);
+        return Err(Fault::new(Class::Capacity, text));
+    }
+    let batch = |number: usize, nodes: Vec<String>, authority: bool| Batch {
+        batch: format!("b{number}"),
+        member: facts.member.name.clone(),
+        nodes,
+        candidates: vec![],
+        authority,
+    };
+    let mut batches = vec![];
+    // node0 carries the authority volume, so it is a batch of its own: a batch shares its block devices.
+    let alone = usize::from(first == 0);
+    if alone == 1 {
+        batches.push(batch(0, vec![nodes[0].name.clone()], true));
+    }
+    for zone in 0..usable.len() {
+        let names: Vec<String> = nodes.iter().enumerate().skip(alone).filter(|(i, _)| i % usable.len() == zone).map(|(_, n)| n.name.clone()).collect();
+        for part in names.chunks(50) {
+            batches.push(batch(first + batches.len(), part.to_vec(), false));
+        }
+    }
+    let home = |batch: &Batch| nodes.iter().position(|n| n.name == batch.nodes[0]).unwrap_or_default() % usable.len();
+    for batch in &mut batches {
+        let home = home(batch);
+        for turn in 0..usable.len() {
+            let subnet = usable[(home + turn) % usable.len()];
+            for kind in request.instance_types.iter().filter(|t| offers(t, &subnet.zone)) {
+                batch.candidates.push(Candidate { instance_type: kind.clone(), subnet: subnet.id.clone(), zone: subnet.zone.clone() });
+            }
+        }
+    }
+    Ok(batches)
 }
 
 #[cfg(test)]
@@ -209,8 +335,18 @@ mod tests {
     fn facts(zones: usize) -> Facts {
         let subnets: Vec<Subnet> = (0..zones).map(|i| Subnet { id: format!("subnet-{i}"), zone: format!("z{i}") }).collect();
         let offered = Size::Test.instance_types().into_iter().flat_map(|t| subnets.iter().map(move |s| (t.clone(), s.zone.clone()))).collect();
-        let member = Member { name: "founder".into(), account: "111122223333".into(), region: "us-east-1".into() };
-        Facts { member, subnets, offered, max_nodes: 100, image: crate::request::DEFAULT_IMAGE.into() }
+        let member = Member { name: "founder".into(), account: "111122223333".into(), region: "us-east-1".into(), ..Member::default() };
+        let quota = |limit| Quota { limit, used: 0 };
+        Facts {
+            member,
+            subnets,
+            offered,
+            max_nodes: 100,
+            agreement: String::new(),
+            image: crate::request::DEFAULT_IMAGE.into(),
+            vcpus: quota(200),
+            peerings: quota(50),
+        }
     }
 
     fn request(n: u32) -> Request {
@@ -223,7 +359,7 @@ mod tests {
     fn every_node_is_in_exactly_one_batch() {
         for n in [1, 2, 4, 7, 100] {
             for zones in [1, 2, 3] {
-                let plan = Plan::decide(&request(n), &facts(zones), "e").expect("plan");
+                let plan = Plan::decide(&request(n), &[facts(zones)], "e").expect("plan");
                 let mut names: Vec<&String> = plan.batches.iter().flat_map(|b| &b.nodes).collect();
                 names.sort();
                 names.dedup();
@@ -236,7 +372,7 @@ mod tests {
 
     #[test]
     fn types_are_tried_before_zones() {
-        let plan = Plan::decide(&request(4), &facts(2), "e").expect("plan");
+        let plan = Plan::decide(&request(4), &[facts(2)], "e").expect("plan");
         let first = &plan.batches[0].candidates;
         assert_eq!(first.iter().map(|c| c.instance_type.as_str()).take(3).collect::<Vec<_>>(), ["m6a.large", "m5.large", "t3.large"]);
         assert_eq!(first[0].zone, first[2].zone);
@@ -247,9 +383,54 @@ mod tests {
     fn too_many_and_nowhere_are_told_apart() {
         let mut few = facts(2);
         few.max_nodes = 3;
-        assert_eq!(Plan::decide(&request(4), &few, "e").expect_err("quota").class, Class::Quota);
+        assert_eq!(Plan::decide(&request(4), &[few.clone()], "e").expect_err("quota").class, Class::Quota);
         few.max_nodes = 9;
+        few.vcpus.used = 195;
+        let small = Plan::decide(&request(4), &[few.clone()], "e").expect_err("quota");
+        assert!(small.class == Class::Quota && small.message.contains("have 5, need 8"), "{small}");
+        few.vcpus.used = 0;
         few.offered.clear();
-        assert_eq!(Plan::decide(&request(4), &few, "e").expect_err("capacity").class, Class::Capacity);
+        assert_eq!(Plan::decide(&request(4), &[few.clone()], "e").expect_err("capacity").class, Class::Capacity);
+    }
+
+    fn company(name: &str, account: &str, region: &str, number: usize) -> Facts {
+        let cidr = format!("10.64.{}.0/20", number * 16);
+        let member = Member { name: name.into(), account: account.into(), region: region.into(), vpc: format!("vpc-{name}"), cidr };
+        Facts { member, ..facts(2) }
+    }
+
+    #[test]
+    fn several_members_take_turns_in_ruling_and_bearing_witness() {
+        let members = serde_json::json!([{"name": "founder", "account": "111122223333", "region": "us-east-1", "validators": 4},
+            {"name": "bank", "account": "444455556666", "region": "us-east-1", "validators": 2},
+            {"name": "port", "account": "777788889999", "region": "eu-west-1", "validators": 2}]);
+        let request = serde_json::json!({"network": "testnet", "chain_id": "testnet", "size": "test", "members": members});
+        let request = Request::from_value(request).expect("valid");
+        let all = [
+            company("founder", "111122223333", "us-east-1", 0),
+            company("bank", "444455556666", "us-east-1", 1),
+            company("port", "777788889999", "eu-west-1", 2),
+        ];
+        let plan = Plan::decide(&request, &all, "e").expect("plan");
+        assert_eq!(plan.root_holders, ["node0", "node4", "node6"]);
+        assert_eq!(plan.witnesses, ["node0", "node4", "node6"]);
+        assert_eq!(plan.agreement(), "testnet testnet founder@111122223333/us-east-1:400,bank@444455556666/us-east-1:200,port@777788889999/eu-west-1:200 2of3");
+        assert_eq!(plan.agreement(), request.agreement());
+        let batches: Vec<(&str, &str, usize, bool)> = plan.batches.iter().map(|b| (b.batch.as_str(), b.member.as_str(), b.nodes.len(), b.authority)).collect();
+        let want = [("b0", "founder", 1, true), ("b1", "founder", 1, false), ("b2", "founder", 2, false), ("b3", "bank", 1, false)];
+        assert_eq!(batches[..4], want);
+        assert_eq!(batches.len(), 7);
+        let refused = |change: &dyn Fn(&mut [Facts])| {
+            let mut all = all.clone();
+            change(&mut all);
+            Plan::decide(&request, &all, "e").expect_err("refused").message
+        };
+        assert!(refused(&|f| f[1].member.account = "1".into()).starts_with("`members[1].account`"));
+        assert!(refused(&|f| f[2].member.cidr = "10.64.16.0/20".into()).contains("overlaps"));
+        let two = refused(&|f| {
+            f[1].peerings.used = 49;
+            f[2].max_nodes = 1;
+        });
+        assert!(two.contains("bank: VPC peerings (quota L-7E9ECCDB): have 1, need 2") && two.contains("port: nodes"), "{two}");
     }
 }

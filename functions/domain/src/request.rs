@@ -1,5 +1,6 @@
 //! What a person asks for: the launch request, its schema, its defaults and its refusals.
 
+use crate::consortium::{self, FOUNDER, RequestMember};
 use crate::fault::{Class, Fault};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -57,7 +58,18 @@ fn data_gb() -> u32 {
     100
 }
 
-/// A launch request; only the first four fields are needed.
+/// What becomes of nodes when not every validator signs in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// Everything is removed.
+    #[default]
+    Undo,
+    /// Everything stays as it is, for whoever wants to look; `consortium remove` removes it.
+    Keep,
+}
+
+/// A launch request; network, chain_id, size and validators (or members) are needed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
@@ -67,11 +79,15 @@ pub struct Request {
     pub chain_id: String,
     /// Machine size.
     pub size: Size,
-    /// Number of validators.
+    /// Number of validators of all members together.
+    #[serde(default)]
     pub validators: u32,
-    /// Region of the founder's nodes.
-    #[serde(default = "default_region")]
+    /// Region of the founder's nodes; the first member's, when members are named.
+    #[serde(default)]
     pub region: String,
+    /// Who takes part, the founder first; the founder alone when absent.
+    #[serde(default)]
+    pub members: Vec<RequestMember>,
     /// Instance types in the order they are tried; the size's own when absent.
     #[serde(default)]
     pub instance_types: Vec<String>,
@@ -96,6 +112,12 @@ pub struct Request {
     /// Values for app.toml by dotted path.
     #[serde(default)]
     pub app_toml: Map<String, Value>,
+    /// Ranges that may read the validators' metrics (port 26660); nobody when absent.
+    #[serde(default)]
+    pub scrapers: Vec<String>,
+    /// What becomes of everything when not every validator signs in time.
+    #[serde(default)]
+    pub on_failure: OnFailure,
     /// Must be true to launch one to three validators, which bear no fault.
     #[serde(default)]
     pub allow_no_fault_tolerance: bool,
@@ -104,9 +126,9 @@ pub struct Request {
     pub allow_forking_image: bool,
 }
 
-fn default_region() -> String {
-    "us-east-1".into()
-}
+/// Region unless the request names one.
+const DEFAULT_REGION: &str = "us-east-1";
+
 fn default_disks() -> Disks {
     Disks { system_gb: system_gb(), data_gb: data_gb() }
 }
@@ -136,7 +158,8 @@ impl Request {
             return Err(Fault::field("request", "must be a JSON object", EXAMPLE));
         };
         for field in ["network", "chain_id", "size", "validators"] {
-            if !object.contains_key(field) {
+            // Members say how many validators each has.
+            if !object.contains_key(field) && !(field == "validators" && object.contains_key("members")) {
                 return Err(Fault::field(field, "is missing", EXAMPLE));
             }
         }
@@ -156,14 +179,52 @@ impl Request {
         if request.instance_types.is_empty() {
             request.instance_types = request.size.instance_types();
         }
+        request.set_members()?;
         if request.root_keys == 0 {
-            request.root_keys = request.validators.min(4);
+            request.root_keys = request.usual_root_keys();
         }
         if request.root_threshold == 0 {
             request.root_threshold = crate::multisig::majority(request.root_keys);
         }
         request.check()?;
         Ok(request)
+    }
+
+    /// Makes members, validators and region agree, whichever of them were given.
+    fn set_members(&mut self) -> Result<(), Fault> {
+        let alone = self.members.iter().all(|m| m.account.is_empty());
+        if self.members.is_empty() {
+            let region = if self.region.is_empty() { DEFAULT_REGION } else { &self.region };
+            let founder =
+                RequestMember { name: FOUNDER.into(), account: String::new(), region: region.into(), validators: self.validators, cidr: String::new() };
+            self.region = founder.region.clone();
+            self.members = vec![founder];
+            // What is wrong with the number or the region is told by its own field.
+            return Ok(());
+        }
+        consortium::check_members(&self.members, alone && self.members.len() == 1)?;
+        let sum = self.members.iter().map(|m| u64::from(m.validators)).sum::<u64>();
+        if self.validators != 0 && u64::from(self.validators) != sum {
+            return Err(Fault::field("validators", format!("the members have {sum} together"), sum));
+        }
+        self.validators = u32::try_from(sum).unwrap_or(u32::MAX);
+        if !self.region.is_empty() && self.region != self.members[0].region {
+            return Err(Fault::field("region", "is not the founder's, who is the first member", format!("\"{}\"", self.members[0].region)));
+        }
+        self.region = self.members[0].region.clone();
+        Ok(())
+    }
+
+    /// One key for each member, or (the founder alone) for each of its first four validators. The chain code fails on
+    /// multiples of eight, so that many members have one more, or one less.
+    fn usual_root_keys(&self) -> u32 {
+        let members = self.members.len() as u32;
+        let keys = if members == 1 { self.validators.min(4) } else { members.min(ROOT_KEYS_MAX) };
+        match keys > 0 && keys.is_multiple_of(8) {
+            true if keys < self.validators.min(ROOT_KEYS_MAX) => keys + 1,
+            true => keys - 1,
+            false => keys,
+        }
     }
 
     fn check(&self) -> Result<(), Fault> {
@@ -200,9 +261,11 @@ impl Request {
             let why = format!("more than half of the {} root keys and not more than all: it can never be changed", self.root_keys);
             return Err(Fault::field("root_threshold", why, crate::multisig::majority(self.root_keys)));
         }
-        let region = |r: &str| r.len() >= 9 && r.chars().all(plain) && r.split('-').count() >= 3;
-        if !region(&self.region) {
+        if !consortium::is_region(&self.region) {
             return Err(Fault::field("region", "not a region's name", "\"us-east-1\""));
+        }
+        for (i, range) in self.scrapers.iter().enumerate() {
+            consortium::source_range(&format!("scrapers[{i}]"), range)?;
         }
         for (i, kind) in self.instance_types.iter().enumerate() {
             if crate::price::instance_hour(kind).is_none() {
@@ -240,6 +303,13 @@ impl Request {
         Ok(())
     }
 
+    /// The line that every member agrees to when it joins for this request ([`crate::plan::Plan::agreement`]).
+    pub fn agreement(&self) -> String {
+        let member = |m: &RequestMember| format!("{}@{}/{}:{}", m.name, m.account, m.region, m.validators * crate::plan::POWER);
+        let members: Vec<String> = self.members.iter().map(member).collect();
+        crate::plan::agreement(&self.network, &self.chain_id, &members, self.root_threshold, self.root_keys as usize)
+    }
+
     /// SHA-256 of the request in canonical form: two requests that mean the same have the same hash.
     pub fn sha256(&self) -> String {
         crate::ids::sha256_hex(serde_json::to_string(self).unwrap_or_default().as_bytes())
@@ -264,6 +334,32 @@ mod tests {
     }
 
     #[test]
+    fn members_validators_and_root_keys_agree() {
+        let of = |members: usize, each: u32, more: &str| {
+            let list: Vec<Value> = (0..members)
+                .map(|i| {
+                    let name = if i == 0 { FOUNDER.to_string() } else { format!("m{i:02}") };
+                    serde_json::json!({"name": name, "account": format!("{:012}", 111 + i), "region": "us-east-1", "validators": each})
+                })
+                .collect();
+            let text = EXAMPLE.replace("\"validators\":4", &format!("\"members\":{}{more}", Value::Array(list)));
+            Request::from_text(text.as_bytes())
+        };
+        let three = of(3, 2, "").expect("three members");
+        assert_eq!((three.validators, three.root_keys, three.root_threshold, three.region.as_str()), (6, 3, 2, "us-east-1"));
+        // A multisig of eight keys could never act.
+        assert_eq!(of(8, 2, "").map(|r| r.root_keys), Ok(9));
+        assert_eq!(of(8, 1, "").map(|r| r.root_keys), Ok(7));
+        assert_eq!(of(20, 1, "").map(|r| r.root_keys), Ok(20));
+        assert!(of(2, 2, ",\"validators\":5").expect_err("sum").message.starts_with("`validators`"));
+        assert!(of(2, 2, ",\"region\":\"eu-west-1\"").expect_err("region").message.starts_with("`region`"));
+        let again = serde_json::to_value(&three).expect("json");
+        assert_eq!(Request::from_value(again).as_ref(), Ok(&three), "a request that was completed reads back");
+        let alone = Request::from_text(EXAMPLE.as_bytes()).expect("alone");
+        assert_eq!(Request::from_value(serde_json::to_value(&alone).expect("json")), Ok(alone));
+    }
+
+    #[test]
     fn each_refusal_names_its_field() {
         let with = |extra: &str| EXAMPLE.replace("}", &format!(",{extra}}}"));
         refused("[]", "request");
@@ -278,6 +374,10 @@ mod tests {
         refused(&EXAMPLE.replace("\"network\":\"testnet\"", "\"network\":\"Test Net\""), "network");
         refused(&EXAMPLE.replace("\"size\":\"test\"", "\"size\":\"huge\""), "size");
         refused(&with("\"colour\":1"), "colour");
+        refused(&with("\"scrapers\":[\"0.0.0.0/0\"]"), "scrapers[0]");
+        refused(&with("\"on_failure\":\"hope\""), "on_failure");
+        refused(&with("\"members\":[{\"name\":\"founder\"}]"), "members");
+        refused(&with("\"region\":\"moon\""), "region");
         refused(&with("\"instance_types\":[\"t2.nano\"]"), "instance_types[0]");
         refused(&with("\"image\":\"bianjie/irita\""), "image");
         refused(&with("\"image\":\"bianjie/irita:v3.2.2-wenchangchain\""), "image");

@@ -1,6 +1,7 @@
 //! One file per function. A handler gets a context and an event, and reads no environment.
 //!
-//! `hub/` runs beside the state machines; `launch/`, `chain/` and `remove/` run in a member's account.
+//! `hub/` runs beside the state machines, `onboard/` at the edge of both; `launch/`, `chain/`, `peering/` and `remove/` run in a
+//! member's account.
 //! A function's verb is a promise: `plan-` changes nothing, `ensure-` is safe to repeat, `remove-` is its undo and succeeds on
 //! "not there", `check-` is one read, `send-` starts something and returns a handle.
 
@@ -8,6 +9,8 @@ pub mod chain;
 pub mod guard;
 pub mod hub;
 pub mod launch;
+pub mod onboard;
+pub mod peering;
 pub mod remove;
 
 use aws::Clients;
@@ -51,7 +54,7 @@ table! {
     "release-lock" => hub::lock::release,
     "plan-network" => hub::plan::plan,
     "ensure-record" => hub::record::ensure,
-    "ask-member" => hub::ask::ask,
+    "ask-members" => hub::ask::ask,
     "ensure-genesis" => hub::genesis::ensure,
     "remove-exchange" => hub::exchange::remove,
     "check-settlement" => hub::settle::check,
@@ -68,6 +71,15 @@ table! {
     "remove-nodes" => remove::nodes::remove,
     "check-removal" => remove::nodes::check,
     "remove-volumes" => remove::volumes::remove,
+    "ensure-rules" => peering::rules::ensure,
+    "ensure-peerings" => peering::peerings::ensure,
+    "ensure-acceptances" => peering::peerings::accept,
+    "ensure-routes" => peering::rules::routes,
+    "remove-peerings" => peering::rules::remove,
+    "ensure-invitation" => onboard::invitation::ensure,
+    "remove-invitation" => onboard::invitation::remove,
+    "ensure-member" => onboard::member::ensure,
+    "announce-member" => onboard::announce::announce,
 }
 
 /// Finds a function's code.

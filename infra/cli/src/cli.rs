@@ -1,6 +1,7 @@
 //! The words that a person types.
 
 use clap::{Parser, Subcommand, ValueEnum};
+use consortium::lang::Lang;
 use consortium::work::Options;
 use std::path::PathBuf;
 
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Examples:\n  consortium launch events/console/launch-testnet.json\n  consortium launch events/console/launch-testnet.json --node process --irita /usr/local/bin/irita\n  consortium status testnet\n  consortium logs testnet node2\n  consortium remove testnet\n  consortium rehearse events/console/launch-testnet.json --seed 7 --json\n\nExit codes: 0 as asked · 1 failed and undone · 2 bad request, nothing was called · 3 something is left"
+    after_help = "Examples:\n  consortium launch events/console/launch-testnet.json\n  consortium launch events/console/launch-testnet.json --node process --irita /usr/local/bin/irita\n  consortium status testnet\n  consortium logs testnet node2\n  consortium doctor\n  consortium --lang zh status testnet\n  consortium remove testnet\n  consortium rehearse events/console/launch-testnet.json --seed 7 --json\n\nExit codes: 0 as asked · 1 failed and undone · 2 bad request, nothing was called · 3 something is left"
 )]
 pub struct Cli {
     /// What to do
@@ -21,6 +22,9 @@ pub struct Cli {
     /// Folder that holds the local world
     #[arg(long, global = true, default_value = ".consortium")]
     pub home: PathBuf,
+    /// Language of what is printed [default: zh if LC_ALL, LC_MESSAGES or LANG says so, else en]
+    #[arg(long, global = true, value_enum)]
+    pub lang: Option<Lang>,
 }
 
 /// What a local machine is.
@@ -64,8 +68,17 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look from outside at home, stacks, records, machines, ports and votes; say what is wrong and how to mend it
+    #[command(after_help = "Examples:\n  consortium doctor\n  consortium doctor testnet --json\n\nExit codes: 0 all ok · 1 something is wrong")]
+    Doctor {
+        /// Network [default: all]
+        network: Option<String>,
+        /// One JSON list of {network, check, ok, detail, remedy} and nothing else
+        #[arg(long)]
+        json: bool,
+    },
     /// Remove a network and everything that carries its tags
-    #[command(after_help = "Example:\n  consortium remove testnet --keep-data")]
+    #[command(after_help = "Examples:\n  consortium remove testnet\n  consortium remove testnet --keep-data")]
     Remove {
         /// Network
         network: String,
@@ -75,6 +88,59 @@ pub enum Command {
         /// Options
         #[command(flatten)]
         options: Options,
+    },
+    /// Invite a company: its own range, and a link that its person opens in its own account
+    #[command(
+        after_help = "Examples:\n  consortium invite bank --account 444455556666 --region eu-west-1\n  consortium invite bank --account 444455556666 --region eu-west-1 --days 3 --for events/console/launch-three-members.json"
+    )]
+    Invite {
+        /// Name of the member
+        name: String,
+        /// Its AWS account
+        #[arg(long)]
+        account: String,
+        /// Region of its nodes
+        #[arg(long)]
+        region: String,
+        /// Its address range [default: the next free one of the pool]
+        #[arg(long, default_value = "")]
+        cidr: String,
+        /// How many days the invitation is open
+        #[arg(long, default_value_t = 7)]
+        days: u64,
+        /// The request that its nodes shall accept, and no other
+        #[arg(long = "for", value_name = "FILE")]
+        request: Option<PathBuf>,
+        /// One JSON object and nothing else
+        #[arg(long)]
+        json: bool,
+    },
+    /// Open an invitation's link in an account of this computer
+    #[command(
+        after_help = "Example:\n  consortium join 'https://eu-west-1.console.aws.amazon.com/cloudformation/home?region=eu-west-1#/stacks/quickcreate?…' --account 444455556666"
+    )]
+    Join {
+        /// The link that `invite` printed
+        link: String,
+        /// Account in whose console it is opened
+        #[arg(long)]
+        account: String,
+        /// One JSON object and nothing else
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show who was invited and who has joined
+    #[command(after_help = "Example:\n  consortium members --json")]
+    Members {
+        /// One JSON object and nothing else
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take an invitation or a membership back
+    #[command(after_help = "Example:\n  consortium revoke bank")]
+    Revoke {
+        /// Name of the member
+        name: String,
     },
     /// Ask nodes for their health: height, votes, peers, jail, restarts, disk
     #[command(after_help = "Examples:\n  consortium health testnet\n  consortium health testnet node2 --json")]
@@ -241,14 +307,17 @@ pub enum ConfigCommand {
 #[derive(Subcommand)]
 pub enum CloudCommand {
     /// Start it, and every machine that was on
+    #[command(after_help = "Examples:\n  consortium cloud up\n  consortium --home other cloud up --irita /usr/local/bin/irita")]
     Up {
         /// The chain program, for a folder that has none yet or another one from now on
         #[arg(long, value_name = "PATH")]
         irita: Option<PathBuf>,
     },
     /// Switch every machine off and end it; the world stays on disk
+    #[command(after_help = "Example:\n  consortium cloud down")]
     Down,
     /// Where it is
+    #[command(after_help = "Example:\n  consortium cloud status")]
     Status,
     /// What `up` runs in the background
     #[command(hide = true)]

@@ -2,6 +2,7 @@
 //! them has ended. It listens on a socket in the home folder; a command sends its work there and is sent what to print.
 
 use crate::home::{Home, Settings};
+use crate::lang::{Key, Lang};
 use crate::out::{Out, Said};
 use crate::session::{Place, Session};
 use crate::work::Work;
@@ -19,6 +20,14 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 const START: Duration = Duration::from_secs(30);
 
 /// What a command sends, one line of JSON.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Order {
+    #[serde(default)]
+    lang: Lang,
+    asked: Asked,
+}
+
+/// What it asks for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Asked {
@@ -80,14 +89,13 @@ pub async fn ask(home: &Path, asked: &Asked, out: &Out) -> Result<u8, Fault> {
         || Fault::new(Class::NotFound, format!("the local cloud of {} is down; start it with: consortium --home {} cloud up", home.display(), home.display()));
     let stream = UnixStream::connect(Home::socket(home)).await.map_err(|_| down())?;
     let (read, mut write) = stream.into_split();
-    let line = serde_json::to_string(asked).map_err(|e| io("request", e))?;
+    let line = serde_json::to_string(&Order { lang: out.lang(), asked: asked.clone() }).map_err(|e| io("request", e))?;
     write.write_all(format!("{line}\n").as_bytes()).await.map_err(|e| io("background cloud", e))?;
     let mut lines = BufReader::new(read).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         match serde_json::from_str(&line).map_err(|e| io("background cloud", e))? {
             Said::Exit(code) => return Ok(code),
-            Said::Out(text) => out.line(text),
-            Said::Err(text) => eprintln!("{text}"),
+            said => out.pass(said),
         }
     }
     Err(Fault::new(
@@ -160,12 +168,13 @@ async fn answer(stream: UnixStream, session: &Session, settings: &Settings, endp
             }
         }
     });
-    let out = Out::to(move |s| drop(say.send(s)));
+    let order = serde_json::from_str::<Order>(&line);
+    let out = Out::to(move |s| drop(say.send(s))).speaking(order.as_ref().map(|o| o.lang).unwrap_or_default());
     let mut ends = false;
-    let code = match serde_json::from_str::<Asked>(&line) {
-        Err(e) => out.refuse(&Fault::field("request", e, "{\"where\":null}"), false),
+    let code = match order.map(|o| o.asked) {
+        Err(e) => out.refuse(&Fault::field("request", e, "{\"asked\":\"where\"}"), false),
         Ok(Asked::Where) => {
-            out.line(format!("the local cloud is up: process {}, {endpoint}, irita {}", std::process::id(), settings.irita));
+            out.say(Key::CloudUp, &[&std::process::id(), &endpoint, &settings.irita]);
             0
         }
         Ok(Asked::Down) if session.cloud.is_busy() => {
@@ -176,7 +185,7 @@ async fn answer(stream: UnixStream, session: &Session, settings: &Settings, endp
             // Nobody may come in any more.
             let _ = std::fs::remove_file(socket);
             session.cloud.power(false).await;
-            out.line("every machine is switched off, and the local cloud is down; its world stays on disk");
+            out.say(Key::CloudDown, &[]);
             ends = true;
             0
         }

@@ -6,6 +6,7 @@ use clap::Parser;
 use cli::{Cli, CloudCommand, Command, ConfigCommand, NodeKind};
 use consortium::daemon::{self, Asked};
 use consortium::home::Home;
+use consortium::lang::Lang;
 use consortium::out::Out;
 use consortium::session::{Place, Session};
 use consortium::work::Work;
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
         return nodectl::program(args[1..].to_vec());
     }
     let cli = Cli::parse();
-    let out = Out::here();
+    let out = Out::here().speaking(cli.lang.unwrap_or_else(Lang::of_environment));
     let (json, done) = carry_out(cli, &out);
     ExitCode::from(done.unwrap_or_else(|fault| out.refuse(&fault, json)))
 }
@@ -61,6 +62,7 @@ fn carry_out(cli: Cli, out: &Out) -> (bool, Result<u8, Fault>) {
             };
             (json, run())
         }
+        Command::Doctor { network, json } => (json, doctor(&home, network, json, out)),
         Command::Recover { network, node, name } => (false, recover(&home, &network, &node, &name)),
         Command::Cloud(command) => (false, cloud(&home, command, out)),
         other => {
@@ -81,6 +83,13 @@ fn as_work(command: Command) -> Result<Work, Fault> {
     Ok(match command {
         Command::Status { network, json } => Work::Status { network, json },
         Command::Remove { network, keep_data, options } => Work::Remove { network, keep_data, options },
+        Command::Invite { name, account, region, cidr, days, request, json } => {
+            let request = request.map(|file| commands::request(&file)).transpose()?.map(|(value, _)| value);
+            Work::Invite { invitation: commands::members::Invitation { name, account, region, cidr, days, request }, json }
+        }
+        Command::Join { link, account, json } => Work::Join { link, account, json },
+        Command::Members { json } => Work::Members { json },
+        Command::Revoke { name } => Work::Revoke { name },
         Command::Health { network, nodes, json } => look(network, "check-health", nodes, json!({}), json),
         Command::Logs { network, nodes, lines, json } => look(network, "read-log", nodes, json!({"lines": lines}), json),
         Command::Keys { network, nodes, json } => look(network, "list-keys", nodes, json!({}), json),
@@ -95,7 +104,9 @@ fn as_work(command: Command) -> Result<Work, Fault> {
         Command::Stop { network, nodes, whole_stop, options } => operate(network, "stop", nodes, json!({}), whole_stop, options),
         Command::Restart { network, nodes, whole_stop, options } => operate(network, "restart", nodes, json!({}), whole_stop, options),
         Command::Unjail { network, node, options } => operate(network, "unjail", vec![node], json!({}), false, options),
-        Command::Launch { .. } | Command::Rehearse { .. } | Command::Recover { .. } | Command::Cloud(_) => return Err(Fault::internal("not work for a cloud")),
+        Command::Launch { .. } | Command::Rehearse { .. } | Command::Doctor { .. } | Command::Recover { .. } | Command::Cloud(_) => {
+            return Err(Fault::internal("not work for a cloud"));
+        }
     })
 }
 
@@ -114,8 +125,8 @@ fn work(home: &Path, work: Work, place: Place, out: &Out) -> Result<u8, Fault> {
     if Home::has_processes(home) {
         return runtime(true)?.block_on(daemon::ask(home, &Asked::Work(Box::new(work)), out));
     }
-    let launches = matches!(work, Work::Launch { .. });
-    if !launches && !home.join("world.json").exists() {
+    let begins = matches!(work, Work::Launch { .. } | Work::Invite { .. });
+    if !begins && !home.join("world.json").exists() {
         return Err(Fault::new(
             Class::NotFound,
             format!("there is no local world in {} yet; begin with: consortium launch events/console/launch-testnet.json", home.display()),
@@ -132,6 +143,16 @@ fn work(home: &Path, work: Work, place: Place, out: &Out) -> Result<u8, Fault> {
         session.cloud.save().map_err(|e| Fault::internal(e.to_string()))?;
         done
     })
+}
+
+/// Looks at the home folder, then at the world in it if it can be opened.
+fn doctor(home: &Path, network: Option<String>, json: bool, out: &Out) -> Result<u8, Fault> {
+    let up = Home::has_processes(home) && runtime(true)?.block_on(daemon::is_up(home));
+    let found = commands::doctor::home(home, up, out.lang());
+    if !found.ok {
+        return Ok(commands::doctor::tell(&[found], json, out));
+    }
+    work(home, Work::Doctor { network, before: vec![found], json }, Place::default(), out)
 }
 
 /// Makes a home one of process machines and starts its background cloud.
@@ -196,14 +217,17 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
+    fn shows_examples(command: &mut clap::Command) {
+        let help = command.render_long_help().to_string();
+        assert!(help.contains("Example"), "{}", command.get_name());
+        command.get_subcommands_mut().filter(|c| !c.is_hide_set() && c.get_name() != "help").for_each(shows_examples);
+    }
+
     #[test]
     fn every_command_is_well_formed_and_shows_an_example() {
         let mut cli = Cli::command();
         cli.clone().debug_assert();
-        for command in cli.get_subcommands_mut().filter(|c| !c.is_hide_set() && c.get_name() != "help") {
-            let help = command.render_long_help().to_string();
-            assert!(help.contains("Example"), "{}", command.get_name());
-        }
+        shows_examples(&mut cli);
     }
 
     #[test]

@@ -1,36 +1,79 @@
 //! The plan and its price, in words, before anything is made.
 
+use crate::lang::{Key, Lang};
 use domain::plan::Plan;
-use domain::price;
-use std::fmt::Write;
+use domain::price::{self, INTERFACE_ENDPOINT_GB, Kind, Line};
+use serde_json::{Value, json};
 
-/// Ports of a validator's group, and who may reach them.
-const PORTS: &str = "26656 among the nodes; 26657, 26660, 1317, 9090, 8545-8546 and 22 closed";
-
-/// What `launch` prints first. Orchestration's price is an upper bound from the goals that the benchmark measures against.
-pub fn plan(plan: &Plan) -> String {
-    let mut out = String::new();
-    let _ = writeln!(out, "Network {} (chain id {}), {} validators in {}", plan.network, plan.chain_id, plan.nodes.len(), plan.members[0].region);
-    let _ = writeln!(out, "  image    {}", plan.image);
-    let _ = writeln!(
-        out,
-        "  disks    {} GB system + {} GB data + 1 GB identity each, {} also 1 GB authority",
-        plan.disks.system_gb, plan.disks.data_gb, plan.authority
-    );
-    let _ = writeln!(out, "  ports    {PORTS}");
+/// What `launch` prints first.
+pub fn plan(lang: Lang, plan: &Plan) -> String {
+    let mut regions: Vec<String> = plan.members.iter().map(|m| m.region.clone()).collect();
+    regions.dedup();
+    let mut lines = vec![
+        lang.say(Key::PlanHead, &[&plan.network, &plan.chain_id, &plan.nodes.len(), &lang.list(&regions)]),
+        lang.say(Key::PlanImage, &[&plan.image]),
+        lang.say(Key::PlanDisks, &[&plan.disks.system_gb, &plan.disks.data_gb, &plan.authority]),
+        lang.text(Key::PlanPorts).into(),
+    ];
     for batch in &plan.batches {
-        let first = &batch.candidates[0];
-        let others: Vec<String> = batch.candidates.iter().skip(1).map(|c| format!("{} in {}", c.instance_type, c.zone)).collect();
-        let _ = writeln!(out, "  {:<8} {} in {} (else {})", batch.nodes.join(","), first.instance_type, first.zone, others.join(", "));
+        let mut ways = batch.candidates.iter().map(|c| lang.say(Key::PlanBatch, &[&c.instance_type, &c.zone]));
+        let first = ways.next().unwrap_or_default();
+        let others = lang.list(&ways.collect::<Vec<_>>());
+        let others = if others.is_empty() { others } else { lang.say(Key::PlanElse, &[&others]) };
+        lines.push(format!("  {:<8} {first}{others}", batch.nodes.join(",")));
     }
+    lines.extend(price(lang, plan, &regions));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// A launch's own price, for `--json`.
+pub fn launch(plan: &Plan) -> Value {
+    json!({"dollars_at_most": price::orchestration_at_most(plan), "prices": [price::TRANSITION, price::LAMBDA_REQUEST, price::LAMBDA_GB_SECOND]})
+}
+
+fn price(lang: Lang, plan: &Plan, regions: &[String]) -> Vec<String> {
     let monthly = price::monthly(plan);
-    let _ = writeln!(out, "  a month  ${:.2} (us-east-1 on demand, prices of {})", monthly.total, price::AS_OF);
-    for (what, dollars) in &monthly.lines {
-        let _ = writeln!(out, "           {dollars:>9.2}  {what}");
+    let mut lines = vec![lang.say(Key::PlanMonth, &[&dollars(monthly.total), &monthly.prices_of, &price::AS_OF])];
+    let elsewhere: Vec<String> = regions.iter().filter(|r| *r != monthly.prices_of).cloned().collect();
+    if !elsewhere.is_empty() {
+        lines.push(lang.say(Key::PlanRegions, &[&monthly.prices_of, &lang.list(&elsewhere)]));
     }
-    let nodes = plan.nodes.len() as u64;
-    // A launch's own counts are printed after it; these bounds hold for any number of nodes.
-    let bound = price::orchestration(150 + nodes * 6, 100 + nodes * 2, 60.0 + nodes as f64);
-    let _ = writeln!(out, "  launch   at most ${bound:.4} for Step Functions and Lambda");
-    out
+    for member in &plan.members {
+        if plan.members.len() > 1 {
+            lines.push(lang.say(Key::PlanMember, &[&format!("{:>9}", dollars(monthly.of_member(&member.name))), &member.name, &member.region]));
+        }
+        for line in monthly.lines.iter().filter(|l| l.member == member.name && !l.kind.is_estimate()) {
+            lines.push(format!("           {:>9}  {}", dollars(line.dollars), words(lang, line, plan)));
+        }
+    }
+    let traffic = &monthly.assumption;
+    let (day, block) = (format!("{:.1}", traffic.pair_gb_day), format!("{:.0}", traffic.block_bytes / 1000.0));
+    lines.push(lang.say(Key::PlanTraffic, &[&dollars(monthly.traffic), &day, &block, &traffic.block_seconds]));
+    for line in monthly.lines.iter().filter(|l| l.kind.is_estimate() && l.count > 0.0) {
+        let whose = if plan.members.len() > 1 { format!("{}: ", line.member) } else { String::new() };
+        lines.push(format!("           {:>9}  {whose}{}", dollars(line.dollars), words(lang, line, plan)));
+    }
+    // What it really used is printed after it.
+    lines.push(lang.say(Key::PlanLaunch, &[&format!("{:.4}", price::orchestration_at_most(plan))]));
+    lines.push(lang.text(Key::PlanSources).into());
+    lines
+}
+
+fn dollars(amount: f64) -> String {
+    format!("{amount:.2}")
+}
+
+fn words(lang: Lang, line: &Line, plan: &Plan) -> String {
+    let (each, count) = (line.price.dollars, line.count);
+    match line.kind {
+        Kind::Instances => lang.say(Key::LineInstances, &[&count, &plan.instance_types.first().map(String::as_str).unwrap_or_default()]),
+        Kind::Storage => lang.say(Key::LineStorage, &[&count]),
+        Kind::PublicAddresses => lang.say(Key::LineAddresses, &[&count]),
+        Kind::KmsKeys => lang.say(Key::LineKeys, &[&count]),
+        Kind::InterfaceEndpoints => lang.say(Key::LineEndpoints, &[&dollars(each * price::HOURS_PER_MONTH), &INTERFACE_ENDPOINT_GB.dollars]),
+        Kind::NatGateways => lang.text(Key::LineNat).into(),
+        Kind::CrossZone => lang.say(Key::LineZones, &[&format!("{count:.0}"), &each]),
+        Kind::CrossRegion => lang.say(Key::LineRegions, &[&format!("{count:.0}"), &each]),
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::{artefacts, report, wiring};
 use artefacts::Artefacts;
+use domain::consortium::MemberRecord;
 use domain::plan::Plan;
 use domain::request::Request;
 use domain::{Class, Fault};
@@ -31,6 +32,23 @@ pub struct Place {
 impl Default for Place {
     fn default() -> Place {
         Place { region: "us-east-1".into(), image: domain::request::DEFAULT_IMAGE.into(), cidr: "10.64.0.0/20".into(), machines: None }
+    }
+}
+
+impl Place {
+    /// Where members' ranges lie: the network's pool, or loopback where machines are processes of this computer.
+    pub fn pool(&self) -> &'static str {
+        if self.machines.is_some() { "127.0.0.0/8" } else { domain::consortium::POOL }
+    }
+
+    /// Range of the nth member after the founder; empty = the hub chooses. Only what machines of this computer can listen on
+    /// must be said.
+    fn range(&self, n: usize) -> String {
+        let parts: Vec<u32> = self.cidr.split(['.', '/']).filter_map(|p| p.parse().ok()).collect();
+        match (self.machines.is_some(), parts.as_slice()) {
+            (true, [a, b, c, _, bits]) => format!("{a}.{b}.{}.0/{bits}", (c + 16 * n as u32) % 256),
+            _ => String::new(),
+        }
     }
 }
 
@@ -69,6 +87,8 @@ pub struct Session {
     pub cloud: Cloud,
     /// Outputs of the founder's stack.
     pub outputs: BTreeMap<String, String>,
+    artefacts: Artefacts,
+    place: Place,
 }
 
 impl Session {
@@ -89,7 +109,7 @@ impl Session {
         if !cloud.abort_interrupted().is_empty() && place.machines.is_none() {
             cloud.idle().await;
         }
-        Ok(Session { cloud, outputs })
+        Ok(Session { cloud, outputs, artefacts: artefacts.clone(), place: place.clone() })
     }
 
     /// Whether its machines are processes, in real time.
@@ -117,14 +137,65 @@ impl Session {
         aws::Clients::new(settings).await.invoke(function, &payload).await
     }
 
-    /// The plan of a request: what the account offers is asked, nothing is made.
+    /// The plan of a request: what the accounts offer is asked, nothing is made.
     pub async fn plan(&self, request: &Request) -> Result<Plan, Fault> {
         let execution = format!("{}-plan", request.network);
+        let members: Vec<&str> = request.members.iter().map(|m| m.name.as_str()).collect();
         let params = json!({"size": request.size, "types": request.instance_types});
-        let ask = json!({"member": "founder", "function": "check-member", "network": request.network, "execution": execution, "epoch": 0, "params": params});
-        let facts = self.call(self.output("AskMemberFunction")?, ask).await?;
-        let plan = self.call(self.output("PlanNetworkFunction")?, json!({"request": request, "facts": facts, "execution": execution})).await?;
+        let ask = json!({"members": members, "function": "check-member", "network": request.network, "execution": execution, "epoch": 0, "params": params});
+        let facts = self.call(self.output("AskMembersFunction")?, ask).await?;
+        let plan = self.call(self.output("PlanNetworkFunction")?, json!({"request": request, "facts": facts["facts"], "execution": execution})).await?;
         domain::fault::parse("plan", plan)
+    }
+
+    /// Invites a company and gives its record and the link. `range` and `agreement` may be empty.
+    pub async fn invite(&self, name: &str, account: &str, region: &str, range: &str, days: u64, agreement: &str) -> Result<(MemberRecord, String), Fault> {
+        let ask = json!({"name": name, "account": account, "region": region, "cidr": range, "days": days, "agreement": agreement});
+        let answer = self.call(self.output("EnsureInvitationFunction")?, ask).await?;
+        Ok((domain::fault::parse("record", answer["record"].clone())?, answer["link"].as_str().unwrap_or_default().into()))
+    }
+
+    /// Takes an invitation or a membership back.
+    pub async fn revoke(&self, name: &str) -> Result<(), Fault> {
+        self.call(self.output("RemoveInvitationFunction")?, json!({"name": name})).await.map(drop)
+    }
+
+    /// Opens an invitation's link in an account, as its person would, and waits until the hub has judged the announcement.
+    pub async fn join(&self, link: &str, account: &str) -> Result<(), Fault> {
+        let made = artefacts::open_link(&self.cloud, &self.artefacts, ACCOUNT, account, link, self.place.pool());
+        made.map_err(|why| Fault::new(Class::InvalidInput, format!("`LINK`: {why}")))?;
+        self.cloud.idle().await;
+        Ok(())
+    }
+
+    /// What the hub knows of every member that was ever invited.
+    pub fn members(&self) -> Vec<MemberRecord> {
+        let world = self.cloud.world();
+        let objects = self.outputs.get("HubBucket").and_then(|b| world.buckets.get(b)).into_iter().flat_map(|b| b.objects.iter());
+        objects.filter(|(k, _)| k.starts_with(domain::ids::MEMBERS)).filter_map(|(_, o)| serde_json::from_str(&o.text).ok()).collect()
+    }
+
+    /// This computer plays every company: whoever a request names and has not joined yet is invited, and its person opens the
+    /// link. Gives the names of those that joined by it.
+    pub async fn gather(&self, request: &Request) -> Result<Vec<String>, Fault> {
+        let mut joined = vec![];
+        for (n, m) in request.members.iter().enumerate().skip(1) {
+            let found = self.members().into_iter().find(|r| r.name == m.name && r.state == "joined");
+            if found.is_some() {
+                continue;
+            }
+            let range = if m.cidr.is_empty() { self.place.range(n) } else { m.cidr.clone() };
+            let (_, link) = self.invite(&m.name, &m.account, &m.region, &range, 7, &request.agreement()).await?;
+            self.join(&link, &m.account).await?;
+            match self.members().into_iter().find(|r| r.name == m.name) {
+                Some(r) if r.state == "joined" => joined.push(r.name),
+                other => {
+                    let why = other.map(|r| r.refused).unwrap_or_else(|| "its record is gone".into());
+                    return Err(Fault::new(Class::Denied, format!("{} could not join: {why}", m.name)));
+                }
+            }
+        }
+        Ok(joined)
     }
 
     /// `<network>-<verb>-<ULID>`.

@@ -39,6 +39,41 @@ pub enum Work {
         /// One JSON object.
         json: bool,
     },
+    /// `invite`.
+    Invite {
+        /// Who, and to what.
+        invitation: commands::members::Invitation,
+        /// One JSON object.
+        json: bool,
+    },
+    /// `join`.
+    Join {
+        /// The link.
+        link: String,
+        /// The account in whose console it is opened.
+        account: String,
+        /// One JSON object.
+        json: bool,
+    },
+    /// `members`.
+    Members {
+        /// One JSON object.
+        json: bool,
+    },
+    /// `revoke`.
+    Revoke {
+        /// Member.
+        name: String,
+    },
+    /// `doctor`.
+    Doctor {
+        /// Network; `None` = all.
+        network: Option<String>,
+        /// What the command found wrong or right in the home folder.
+        before: Vec<commands::doctor::Check>,
+        /// One JSON list.
+        json: bool,
+    },
     /// `remove`.
     Remove {
         /// Network.
@@ -83,7 +118,13 @@ impl Work {
     pub fn json(&self) -> bool {
         match self {
             Work::Launch { options, .. } | Work::Remove { options, .. } | Work::Operate { options, .. } => options.json,
-            Work::Status { json, .. } | Work::Look { json, .. } => *json,
+            Work::Status { json, .. }
+            | Work::Invite { json, .. }
+            | Work::Join { json, .. }
+            | Work::Members { json }
+            | Work::Doctor { json, .. }
+            | Work::Look { json, .. } => *json,
+            Work::Revoke { .. } => false,
         }
     }
 
@@ -92,6 +133,11 @@ impl Work {
         match self {
             Work::Launch { request, plan, options } => commands::launch::run(session, request, *plan, options, out).await,
             Work::Status { network, json } => commands::status::run(session, network, *json, out).await,
+            Work::Invite { invitation, json } => commands::members::invite(session, invitation, *json, out).await,
+            Work::Join { link, account, json } => commands::members::join(session, link, account, *json, out).await,
+            Work::Members { json } => Ok(commands::members::list(session, *json, out)),
+            Work::Revoke { name } => commands::members::revoke(session, name, out).await,
+            Work::Doctor { network, before, json } => commands::doctor::run(session, network.as_deref(), before, *json, out).await,
             Work::Remove { network, keep_data, options } => commands::remove::run(session, network, *keep_data, options, out).await,
             Work::Operate { network, verb, targets, params, whole_stop, options } => {
                 let input = serde_json::json!({"network": network, "verb": verb, "targets": targets, "params": params, "whole_stop": whole_stop});

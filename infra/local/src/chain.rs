@@ -1,6 +1,7 @@
 //! Chains: blocks appear only where more than two thirds of the power can reach each other.
 
 use crate::latency::{BLOCK, RPC_UP};
+use crate::reach::{Net, PEER_PORT};
 use crate::world::{Block, Chain, Process, World};
 use crate::{chain_state, names};
 use serde_json::{Value, json};
@@ -10,31 +11,12 @@ const KEPT: usize = 400;
 /// A process takes part in consensus this long after its start: handshake and dialling.
 const JOIN_MS: u64 = 1_500;
 
-/// Whether `from` can open a connection to `to` on the peer port: one network, and the target's groups let it in.
-pub(crate) fn reaches(world: &World, from: &str, to: &str) -> bool {
-    let (Some(a), Some(b)) = (world.instances.get(from), world.instances.get(to)) else { return false };
-    let vpc = |subnet: &str| world.plain.get(subnet).and_then(|s| s.properties["VpcId"].as_str().map(String::from));
-    if vpc(&a.subnet) != vpc(&b.subnet) {
-        return false;
-    }
-    let opens = |rule: &Value| {
-        let port = |name: &str| rule[name].as_u64().or_else(|| rule[name].as_str()?.parse().ok()).unwrap_or(0);
-        let source = rule["CidrIp"].as_str().is_some_and(|c| names::in_cidr(&a.ip, c))
-            || rule["SourceSecurityGroupId"].as_str().is_some_and(|g| a.groups.iter().any(|x| x == g));
-        source && rule["IpProtocol"] == "tcp" && port("FromPort") <= 26656 && 26656 <= port("ToPort")
-    };
-    let inline = b.groups.iter().filter_map(|g| world.plain.get(g)).flat_map(|g| g.properties["SecurityGroupIngress"].as_array().cloned().unwrap_or_default());
-    let own =
-        world.of_kind("AWS::EC2::SecurityGroupIngress").filter(|r| b.groups.iter().any(|g| r.properties["GroupId"] == json!(g))).map(|r| r.properties.clone());
-    inline.chain(own).any(|rule| opens(&rule))
-}
-
 /// Processes of a chain that take part at a time, grouped by who reaches whom.
-fn groups(world: &World, genesis: &str, at: u64) -> Vec<Vec<String>> {
+fn groups(world: &World, net: &Net, genesis: &str, at: u64) -> Vec<Vec<String>> {
     let up: Vec<&Process> = world.processes.values().filter(|p| p.genesis_sha256 == genesis && p.started_ms + JOIN_MS <= at).collect();
     let linked = |a: &Process, b: &Process| {
         let ip = world.instances.get(&b.instance).map(|i| i.ip.clone()).unwrap_or_default();
-        a.peers.contains(&format!("{}@{ip}:26656", b.node_id)) && reaches(world, &a.instance, &b.instance)
+        a.peers.contains(&format!("{}@{ip}:{PEER_PORT}", b.node_id)) && net.reaches(&a.instance, &b.instance, PEER_PORT, at)
     };
     let mut groups: Vec<Vec<String>> = vec![];
     let mut left: Vec<&Process> = up;
@@ -53,22 +35,25 @@ fn groups(world: &World, genesis: &str, at: u64) -> Vec<Vec<String>> {
 
 /// Makes every block that is due until `now`.
 pub(crate) fn advance(world: &mut World, now: u64) {
+    // Networks do not change between one change of the world and the next: whoever changes one makes the due blocks before.
+    let mut net = None;
     for genesis in world.chains.keys().cloned().collect::<Vec<_>>() {
-        while step(world, &genesis, now) {}
+        while step(world, &mut net, &genesis, now) {}
     }
 }
 
 /// One block if one is due; `false` when there is nothing more to do until `now`.
-fn step(world: &mut World, genesis: &str, now: u64) -> bool {
+fn step(world: &mut World, net: &mut Option<Net>, genesis: &str, now: u64) -> bool {
     let Some(chain) = world.chains.get(genesis) else { return false };
     let commit = world.processes.values().filter(|p| p.genesis_sha256 == genesis).map(|p| p.commit_ms).max().unwrap_or(5_000);
     let at = chain.last_ms + commit + BLOCK;
     if at > now {
         return false;
     }
+    let net = net.get_or_insert_with(|| Net::of(world));
     let total: u64 = chain.validators.values().map(|(_, power)| power).sum();
     let mut best: Option<(u64, Vec<String>, Vec<String>)> = None;
-    for group in groups(world, genesis, at) {
+    for group in groups(world, net, genesis, at) {
         let mut votes: Vec<String> = vec![];
         for id in &group {
             let Some(p) = world.processes.get(id) else { continue };
@@ -91,8 +76,9 @@ fn step(world: &mut World, genesis: &str, now: u64) -> bool {
         }
     }
     let Some((_, group, signed)) = best else {
-        // Nobody can decide: wait for the next process to come up, or for a change.
-        let next = world.processes.values().filter(|p| p.genesis_sha256 == genesis).map(|p| p.started_ms + JOIN_MS).filter(|t| *t > at && *t <= now).min();
+        // Nobody can decide: wait for the next process or peering to come up, or for a change.
+        let joins = world.processes.values().filter(|p| p.genesis_sha256 == genesis).map(|p| p.started_ms + JOIN_MS);
+        let next = joins.chain(net.activations()).filter(|t| *t > at && *t <= now).min();
         let Some(chain) = world.chains.get_mut(genesis) else { return false };
         chain.last_ms = next.unwrap_or(now).saturating_sub(commit + BLOCK);
         return next.is_some();
@@ -160,7 +146,8 @@ pub(crate) fn rpc(world: &mut World, instance: &str, path: &str, now: u64) -> Op
     }
     if path == "/net_info" {
         let up = world.processes.values().filter(|q| q.genesis_sha256 == p.genesis_sha256 && q.instance != p.instance);
-        let peers = up.filter(|q| reaches(world, &p.instance, &q.instance) || reaches(world, &q.instance, &p.instance)).count();
+        let net = Net::of(world);
+        let peers = up.filter(|q| net.reaches(&p.instance, &q.instance, PEER_PORT, now) || net.reaches(&q.instance, &p.instance, PEER_PORT, now)).count();
         return Some(body(json!({"listening": true, "n_peers": peers.to_string(), "peers": []})));
     }
     if let Some(hash) = path.strip_prefix("/tx?hash=0x") {

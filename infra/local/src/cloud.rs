@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -27,7 +28,7 @@ pub struct Principal {
 /// One call of an API, read from the wire.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// Signing name: `ec2`, `ssm`, `s3`, `lambda`, `states`, `sns`.
+    /// Signing name: `ec2`, `ssm`, `s3`, `lambda`, `states`, `sns`, `events`, `servicequotas`.
     pub service: String,
     /// Action: `RunInstances`.
     pub action: String,
@@ -136,6 +137,8 @@ pub(crate) struct Inner {
     pub machines: Option<Machines>,
     /// What roles were refused: `(role, action, resource)`.
     pub refusals: Mutex<Vec<(String, String, String)>>,
+    /// Events that functions have still to be given.
+    pub deliveries: AtomicUsize,
 }
 
 /// The local cloud; cheap to clone.
@@ -161,6 +164,7 @@ impl Cloud {
             tamper: Mutex::default(),
             node_locks: Mutex::default(),
             machines,
+            deliveries: AtomicUsize::new(0),
         };
         let cloud = Cloud(Arc::new(inner));
         crate::services::ssm::resume(&cloud);

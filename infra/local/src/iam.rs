@@ -108,9 +108,10 @@ fn test(operator: &str, found: Option<&Vec<String>>, wanted: &[String]) -> bool 
 fn statement_matches(statement: &Value, action: &str, resource: &str, keys: &Keys) -> bool {
     let names = |field: &str, text: &str| list(statement.get(field)).iter().any(|p| like(&p.to_lowercase(), &text.to_lowercase()));
     let action_ok = if statement.get("NotAction").is_some() { !names("NotAction", action) } else { names("Action", action) };
+    let names_it = |field: &Value| list(Some(field)).iter().any(|p| like(&with_variables(p, keys), resource));
     let resource_ok = match (statement.get("Resource"), statement.get("NotResource")) {
-        (Some(r), _) => list(Some(r)).iter().any(|p| like(p, resource)),
-        (None, Some(r)) => !list(Some(r)).iter().any(|p| like(p, resource)),
+        (Some(r), _) => names_it(r),
+        (None, Some(r)) => !names_it(r),
         (None, None) => true,
     };
     action_ok && resource_ok && statement.get("Condition").is_none_or(|c| condition_holds(c, keys))
@@ -131,9 +132,10 @@ enum Verdict {
     Silent,
 }
 
-fn evaluate<'a>(documents: impl Iterator<Item = &'a Value>, action: &str, resource: &str, keys: &Keys) -> Verdict {
+/// What statements say together: a deny wins.
+fn evaluate(statements: &[&Value], action: &str, resource: &str, keys: &Keys) -> Verdict {
     let mut verdict = Verdict::Silent;
-    for s in documents.flat_map(statements).filter(|s| statement_matches(s, action, resource, keys)) {
+    for s in statements.iter().filter(|s| statement_matches(s, action, resource, keys)) {
         if s["Effect"] == "Deny" {
             return Verdict::Deny;
         }
@@ -144,30 +146,27 @@ fn evaluate<'a>(documents: impl Iterator<Item = &'a Value>, action: &str, resour
 
 /// What a resource's own policy says about a principal.
 fn resource_verdict(policy: Option<&Value>, principal: &Principal, action: &str, resource: &str, keys: &Keys) -> Verdict {
-    let Some(policy) = policy else { return Verdict::Silent };
-    let mut verdict = Verdict::Silent;
-    for s in statements(policy) {
-        let who = match s.get("Principal") {
-            Some(Value::String(s)) => vec![s.as_str()],
-            Some(p) => list(p.get("AWS")),
-            None => vec![],
-        };
-        let named = who.iter().any(|w| *w == "*" || *w == principal.role || *w == principal.account || w.ends_with(&format!("::{}:root", principal.account)));
-        if named && statement_matches(s, action, resource, keys) {
-            if s["Effect"] == "Deny" {
-                return Verdict::Deny;
-            }
-            verdict = Verdict::Allow;
-        }
-    }
-    verdict
+    let own = |w: &str| w == "*" || w == principal.role || w == principal.account || w.ends_with(&format!("::{}:root", principal.account));
+    let named = |principal: &Value| principal.as_str().is_some_and(own) || list(principal.get("AWS")).into_iter().any(own);
+    let own: Vec<&Value> = policy.into_iter().flat_map(statements).filter(|s| s.get("Principal").is_some_and(named)).collect();
+    evaluate(&own, action, resource, keys)
+}
+
+/// Whether a resource's own policy lets a service in. `source` = what the service acts for.
+pub(crate) fn lets_service(policy: &Value, service: &str, action: &str, resource: &str, source: &str) -> bool {
+    let account = crate::names::account_of(source).to_string();
+    let keys = Keys::from([("aws:SourceArn".to_string(), vec![source.to_string()]), ("aws:SourceAccount".into(), vec![account])]);
+    let named = |s: &&Value| s["Principal"] == "*" || list(s["Principal"].get("Service")).contains(&service);
+    let own: Vec<&Value> = statements(policy).into_iter().filter(named).collect();
+    evaluate(&own, action, resource, &keys) == Verdict::Allow
 }
 
 /// Whether a role's identity policies and boundary allow an action.
 fn role_verdict(role: &Role, action: &str, resource: &str, keys: &Keys) -> Verdict {
-    let own = evaluate(role.policies.iter(), action, resource, keys);
+    let policies: Vec<&Value> = role.policies.iter().flat_map(statements).collect();
+    let own = evaluate(&policies, action, resource, keys);
     match (&role.boundary, own) {
-        (Some(boundary), Verdict::Allow) => match evaluate(std::iter::once(boundary), action, resource, keys) {
+        (Some(boundary), Verdict::Allow) => match evaluate(&statements(boundary), action, resource, keys) {
             Verdict::Allow => Verdict::Allow,
             other => {
                 if other == Verdict::Deny {
@@ -220,7 +219,9 @@ impl Cloud {
             "sns" => "AuthorizationError",
             _ => "AccessDeniedException",
         };
-        Err(ApiError::new(code, 403, format!("{who} is not authorized to perform: {action} on resource: {resource}")))
+        // EventBridge and Service Quotas answer every error of the caller's with 400.
+        let status = if action.starts_with("events:") || action.starts_with("servicequotas:") { 400 } else { 403 };
+        Err(ApiError::new(code, status, format!("{who} is not authorized to perform: {action} on resource: {resource}")))
     }
 }
 
@@ -238,6 +239,22 @@ mod tests {
         assert!(!condition_holds(&json!({"StringEquals": {"aws:ResourceTag/absent": "x"}}), &keys));
         assert!(condition_holds(&json!({"Null": {"aws:ResourceTag/absent": "true"}}), &keys));
         assert!(!condition_holds(&json!({"Unheard": {"aws:ResourceTag/consortium:member": "founder"}}), &keys));
+    }
+
+    #[test]
+    fn a_resource_may_be_the_callers_own_and_a_service_needs_its_name() {
+        let keys: Keys = [("aws:PrincipalAccount".to_string(), vec!["111122223333".to_string()])].into();
+        let own = json!({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/${aws:PrincipalAccount}/*"});
+        assert!(statement_matches(&own, "s3:GetObject", "arn:aws:s3:::b/111122223333/x", &keys));
+        assert!(!statement_matches(&own, "s3:GetObject", "arn:aws:s3:::b/444455556666/x", &keys));
+        let policy = json!({"Statement": [{"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "lambda:InvokeFunction",
+            "Resource": "f", "Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:events:*:1:rule/a"}}}]});
+        let lets = |service: &str, source: &str| lets_service(&policy, service, "lambda:InvokeFunction", "f", source);
+        assert!(lets("events.amazonaws.com", "arn:aws:events:r:1:rule/a"));
+        assert!(!lets("s3.amazonaws.com", "arn:aws:events:r:1:rule/a") && !lets("events.amazonaws.com", "arn:aws:events:r:1:rule/b"));
+        let accounts = json!({"Statement": {"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::1:root", "2"]}, "Action": "*", "Resource": "*"}});
+        let verdict = |account: &str| resource_verdict(Some(&accounts), &Principal { account: account.into(), role: "r".into() }, "a:b", "x", &Keys::new());
+        assert!(verdict("1") == Verdict::Allow && verdict("2") == Verdict::Allow && verdict("3") == Verdict::Silent);
     }
 
     #[test]

@@ -31,3 +31,11 @@ pub const LAG: Range = (0, 1_500);
 pub const RPC_UP: Range = (200, 400);
 /// What a block takes beyond `timeout_commit`. irita.md 3: 5.3-5.8 s at the default 5 s.
 pub const BLOCK: u64 = 350;
+/// A peering request inside a region until its accepter sees it. Assumption: seconds.
+pub const PEERING_REQUEST: Range = (1_000, 4_000);
+/// The same across regions. Assumption: as long as common experience has it, up to most of a minute.
+pub const PEERING_REQUEST_FAR: Range = (8_000, 40_000);
+/// An accepted peering inside a region until it is active. Assumption.
+pub const PEERING_SETUP: Range = (1_000, 5_000);
+/// The same across regions. Assumption.
+pub const PEERING_SETUP_FAR: Range = (5_000, 30_000);

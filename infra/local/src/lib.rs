@@ -14,9 +14,12 @@ mod machines;
 pub mod names;
 mod node;
 mod query;
+mod reach;
 mod serve;
 mod services;
 mod states;
+#[cfg(test)]
+mod testing;
 mod wire;
 pub mod world;
 

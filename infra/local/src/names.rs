@@ -24,6 +24,16 @@ pub(crate) fn arn(service: &str, region: &str, account: &str, resource: &str) ->
     format!("arn:{}:{service}:{region}:{account}:{resource}", partition(region))
 }
 
+/// Account that an ARN names.
+pub(crate) fn account_of(arn: &str) -> &str {
+    arn.split(':').nth(4).unwrap_or_default()
+}
+
+/// Region that an ARN names.
+pub(crate) fn region_of(arn: &str) -> &str {
+    arn.split(':').nth(3).unwrap_or_default()
+}
+
 /// A KMS key's ARN.
 pub(crate) fn kms_arn(key: &Plain) -> String {
     arn("kms", &key.region, &key.account, &format!("key/{}", key.id))
@@ -61,12 +71,39 @@ pub(crate) fn ip_text(n: u32) -> String {
     format!("{}.{}.{}.{}", n >> 24, n >> 16 & 255, n >> 8 & 255, n & 255)
 }
 
+/// A range of addresses: the first one as a number, and the length of the prefix.
+pub(crate) type Range = (u32, u32);
+
+fn mask(bits: u32) -> u32 {
+    u32::MAX.checked_shl(32 - bits).unwrap_or(0)
+}
+
+/// `a.b.c.d/n` in its canonical form; `None` if it is not one.
+pub(crate) fn range(cidr: &str) -> Option<Range> {
+    let (base, bits) = cidr.split_once('/')?;
+    let bits: u32 = bits.parse().ok().filter(|b| *b <= 32)?;
+    let base: std::net::Ipv4Addr = base.parse().ok()?;
+    Some((u32::from(base) & mask(bits), bits))
+}
+
+/// A range as text.
+pub(crate) fn range_text((base, bits): Range) -> String {
+    format!("{}/{bits}", ip_text(base))
+}
+
 /// Whether an address lies in a range.
-pub(crate) fn in_cidr(ip: &str, cidr: &str) -> bool {
-    let (base, bits) = cidr.split_once('/').unwrap_or((cidr, "32"));
-    let bits: u32 = bits.parse().unwrap_or(32);
-    let mask = if bits == 0 { 0 } else { u32::MAX << (32 - bits) };
-    ip_number(ip) & mask == ip_number(base) & mask
+pub(crate) fn holds((base, bits): Range, ip: u32) -> bool {
+    ip & mask(bits) == base
+}
+
+/// Whether two ranges share an address.
+pub(crate) fn overlap(a: Range, b: Range) -> bool {
+    holds(a, b.0) || holds(b, a.0)
+}
+
+/// Seconds of RFC 3339, as EventBridge writes them.
+pub(crate) fn time_in_seconds(ms: u64) -> String {
+    format!("{}Z", &time(ms)[..19])
 }
 
 /// The next free address of a subnet; AWS keeps the first four.
@@ -98,7 +135,13 @@ mod tests {
         assert_eq!(time(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(time(1_795_305_600_123), "2026-11-22T00:00:00.123Z");
         assert_eq!(time(1_709_164_800_000), "2024-02-29T00:00:00.000Z");
-        assert!(in_cidr("10.64.3.9", "10.64.0.0/20") && !in_cidr("10.64.16.1", "10.64.0.0/20") && in_cidr("1.2.3.4", "0.0.0.0/0"));
+        let inside = |ip: &str, cidr: &str| range(cidr).is_some_and(|r| holds(r, ip_number(ip)));
+        assert!(inside("10.64.3.9", "10.64.0.0/20") && !inside("10.64.16.1", "10.64.0.0/20") && inside("1.2.3.4", "0.0.0.0/0"));
+        assert_eq!(range("10.64.3.9/20").map(range_text).as_deref(), Some("10.64.0.0/20"));
+        let all = [range("10.64.0.0"), range("10.64.0/20"), range("10.64.0.0/33"), range("300.0.0.0/8")];
+        assert_eq!(all, [None; 4]);
+        let meet = |a: &str, b: &str| range(a).zip(range(b)).is_some_and(|(a, b)| overlap(a, b));
+        assert!(meet("10.64.0.0/16", "10.64.9.0/24") && !meet("10.64.0.0/20", "10.64.16.0/20") && meet("0.0.0.0/0", "1.2.3.4/32"));
         assert_eq!(ip_text(ip_number("10.64.0.255") + 1), "10.64.1.0");
     }
 

@@ -1,4 +1,5 @@
-//! The services' real protocols: EC2 and SNS Query, Systems Manager and Step Functions JSON, Lambda and S3 REST.
+//! The services' real protocols: EC2 and SNS Query; Systems Manager, Step Functions, EventBridge and Service Quotas JSON; Lambda and
+//! S3 REST.
 //! In process it is the SDK's HTTP client.
 
 use crate::cloud::{ApiError, Call, Cloud, Exchange, Principal, Reply};
@@ -114,7 +115,7 @@ fn read(cloud: &Cloud, request: Request) -> Result<Call, ApiError> {
             let action = form.get("Action").cloned().unwrap_or_default();
             (action, query::nested(&form))
         }
-        "ssm" | "states" => {
+        "ssm" | "states" | "events" | "servicequotas" => {
             let target = request.headers.get("x-amz-target").cloned().unwrap_or_default();
             let action = target.rsplit('.').next().unwrap_or_default().to_string();
             let params = serde_json::from_slice(&request.body).map_err(|e| ApiError::new("SerializationException", 400, e.to_string()))?;
@@ -131,8 +132,11 @@ fn lambda(request: &Request) -> Result<(String, Value), ApiError> {
     let parts: Vec<&str> = request.path.trim_matches('/').split('/').collect();
     match (request.method.as_str(), parts.as_slice()) {
         ("POST", ["2015-03-31", "functions", name, "invocations"]) => {
-            let payload: Value = serde_json::from_slice(&request.body).map_err(|e| ApiError::new("InvalidRequestContentException", 400, e.to_string()))?;
-            Ok(("Invoke".into(), json!({"FunctionName": name, "Payload": payload})))
+            // A dry run may come without a body.
+            let body = if request.body.is_empty() { b"null".as_slice() } else { &request.body };
+            let payload: Value = serde_json::from_slice(body).map_err(|e| ApiError::new("InvalidRequestContentException", 400, e.to_string()))?;
+            let kind = request.headers.get("x-amz-invocation-type").map(String::as_str).unwrap_or("RequestResponse");
+            Ok(("Invoke".into(), json!({"FunctionName": name, "Payload": payload, "InvocationType": kind})))
         }
         _ => Err(ApiError::new("UnknownOperationException", 404, format!("{} {}", request.method, request.path))),
     }
@@ -159,6 +163,8 @@ fn s3(request: &Request) -> Result<(String, Value), ApiError> {
         ("GET", true) if request.query.get("list-type").is_some_and(|v| v == "2") => {
             ("ListObjectsV2", json!({"Bucket": bucket, "Prefix": request.query.get("prefix"), "ContinuationToken": request.query.get("continuation-token")}))
         }
+        ("PUT", true) if request.query.contains_key("policy") => ("PutBucketPolicy", json!({"Bucket": bucket, "Policy": text()?})),
+        ("GET", true) if request.query.contains_key("policy") => ("GetBucketPolicy", json!({"Bucket": bucket})),
         ("POST", true) if request.query.contains_key("delete") => ("DeleteObjects", json!({"Bucket": bucket, "Keys": query::keys_of_delete(&text()?)})),
         _ => return Err(ApiError::new("NotImplemented", 501, format!("{} {}", request.method, request.path))),
     };
@@ -192,12 +198,15 @@ fn write(service: &str, action: &str, reply: Reply, bucket: Option<Value>) -> Re
                 query::xml(&members, "member")
             ),
         ),
-        "ssm" => response(200, "application/x-amz-json-1.1", members.to_string()),
+        "ssm" | "events" | "servicequotas" => response(200, "application/x-amz-json-1.1", members.to_string()),
         "states" => response(200, "application/x-amz-json-1.0", members.to_string()),
         "lambda" => {
             let mut r = response(200, "application/json", members["Payload"].to_string());
             if let Some(error) = members["FunctionError"].as_str() {
                 r.headers.insert("x-amz-function-error".into(), error.into());
+            }
+            if members["DryRun"] == json!(true) {
+                (r.status, r.body) = (204, String::new());
             }
             r.headers.insert("x-amz-executed-version".into(), "$LATEST".into());
             r
@@ -227,6 +236,8 @@ fn write_s3(action: &str, members: &Value, bucket: Option<Value>) -> Response {
             let ns = "http://s3.amazonaws.com/doc/2006-03-01/";
             response(200, "application/xml", format!("<ListBucketResult xmlns=\"{ns}\">{}{items}</ListBucketResult>", query::xml(&all, "member")))
         }
+        "GetBucketPolicy" => response(200, "application/json", members["Policy"].as_str().unwrap_or_default().into()),
+        "PutBucketPolicy" => response(204, "application/json", String::new()),
         // quiet: an answer without members
         _ => response(200, "application/xml", "<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>".into()),
     }

@@ -5,7 +5,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 mod chains;
+mod network;
 pub use chains::{Block, Chain, Process};
+pub use network::{Peering, Side};
 
 /// Key/value pairs on a resource.
 pub type Tags = BTreeMap<String, String>;
@@ -259,7 +261,10 @@ pub struct Plain {
 
 /// A deployed stack.
 #[derive(Debug, Clone, Serialize, Deserialize, Default)]
+#[serde(default)]
 pub struct Stack {
+    /// ARN.
+    pub id: String,
     /// Name.
     pub name: String,
     /// Owner.
@@ -268,6 +273,8 @@ pub struct Stack {
     pub region: String,
     /// Logical id -> physical id.
     pub resources: BTreeMap<String, String>,
+    /// Logical id -> type, and whether its DeletionPolicy keeps it.
+    pub kinds: BTreeMap<String, (String, bool)>,
     /// Outputs.
     pub outputs: BTreeMap<String, String>,
 }
@@ -304,6 +311,12 @@ pub struct World {
     pub commands: BTreeMap<String, Command>,
     /// Other resources by id.
     pub plain: BTreeMap<String, Plain>,
+    /// VPC peering connections by id.
+    pub peerings: BTreeMap<String, Peering>,
+    /// Policies of event buses by the bus's ARN.
+    pub bus_policies: BTreeMap<String, Value>,
+    /// Quotas that are not the default: account/region/service/code -> value.
+    pub quotas: BTreeMap<String, f64>,
     /// Stacks by account/region/name.
     pub stacks: BTreeMap<String, Stack>,
     /// Processes by instance.

@@ -129,3 +129,12 @@ pub(crate) fn rpc(address: &str, path: &str) -> Result<Option<Value>, Fault> {
     }
     serde_json::from_str(&out.stdout).map(Some).map_err(|e| Fault::internal(format!("rpc {path}: {e}")))
 }
+
+/// Whether a machine answers a connection within three seconds. A refusal is an answer; silence is a closed way.
+pub fn reaches(ip: &str, port: u16) -> bool {
+    let Ok(ip) = ip.parse::<std::net::Ipv4Addr>() else { return false };
+    match std::net::TcpStream::connect_timeout(&(ip, port).into(), std::time::Duration::from_secs(3)) {
+        Ok(_) => true,
+        Err(e) => e.kind() == std::io::ErrorKind::ConnectionRefused,
+    }
+}

@@ -107,6 +107,11 @@ pub trait Host: Send + Sync {
     fn service(&self) -> impl Future<Output = Result<Service, Fault>> + Send;
     /// GET on the node's own RPC; `None` while nobody listens. An error body is a value too.
     fn rpc(&self, path: &str) -> impl Future<Output = Result<Option<Value>, Fault>> + Send;
+    /// Whether a machine can be reached on a port: it lets the connection in, or refuses it itself.
+    fn reaches(&self, ip: &str, port: u16) -> impl Future<Output = bool> + Send {
+        let reached = files::reaches(ip, port);
+        async move { reached }
+    }
     /// Waits.
     fn sleep(&self, seconds: u64) -> impl Future<Output = ()> + Send;
     /// Seconds since 1970.

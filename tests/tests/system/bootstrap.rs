@@ -82,7 +82,8 @@ fn invoke(handler: &str, event: &Value) -> (String, Value) {
 #[test]
 fn a_result_and_a_named_fault_come_out() {
     let member = json!({"name": "founder", "account": "111122223333", "region": "us-east-1"});
-    let facts = json!({"member": member, "subnets": [{"id": "subnet-1", "zone": "us-east-1a"}], "offered": [["m6a.large", "us-east-1a"]], "max_nodes": 10, "image": domain::request::DEFAULT_IMAGE});
+    let facts = json!([{"member": member, "subnets": [{"id": "subnet-1", "zone": "us-east-1a"}], "offered": [["m6a.large", "us-east-1a"]], "max_nodes": 10, "image": domain::request::DEFAULT_IMAGE,
+        "vcpus": {"limit": 512, "used": 0}, "peerings": {"limit": 50, "used": 0}}]);
     let event = |n: u32| json!({"request": proof::request(n), "facts": facts, "execution": "testnet-launch-1"});
     let (place, plan) = invoke("plan-network", &event(4));
     assert_eq!((place.as_str(), plan["nodes"].as_array().map(Vec::len)), ("response", Some(4)), "{plan}");

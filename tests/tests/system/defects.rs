@@ -63,7 +63,10 @@ fn a_removed_undo_is_caught_by_the_leftovers() {
     machine["States"]["UndoResources"] = json!({"Type": "Pass", "Assign": {"removal": {"fault": null}}, "Output": {}, "Next": "AreResourcesRemoved"});
     let text = machine.to_string().replace("\"${RemoveResources}\"", "\"\"");
     artefacts.machines.insert("launch-network".into(), text);
-    let (with, without) = ("HoldCeremonyMachine\n        RemoveResources: !Ref RemoveResourcesMachine\n", "HoldCeremonyMachine\n");
+    let (with, without) = (
+        "        RunNodeCommand: !Ref RunNodeCommandMachine\n        RemoveResources: !Ref RemoveResourcesMachine\n",
+        "        RunNodeCommand: !Ref RunNodeCommandMachine\n",
+    );
     let hub = artefacts.hub.replacen(with, without, 1);
     assert_ne!(artefacts.hub, hub, "the substitution is in the template");
     artefacts.hub = hub;

@@ -5,5 +5,7 @@ mod defects;
 mod faults;
 mod launch;
 mod member;
+mod members;
 mod operate;
+mod people;
 mod settle;

@@ -40,7 +40,7 @@ fn a_command_goes_only_to_a_machine_that_is_what_the_order_says() {
         launch(&s, &request(4), &[]).await;
         let node = report::network(&s.cloud, "testnet").await.expect("launched").nodes[1].clone();
         let command = |network: &str, name: &str| {
-            let nodes = json!([{"name": name, "instance": node.instance, "ip": node.ip}]);
+            let nodes = json!([{"name": name, "instance": node.instance, "ip": node.ip, "member": "founder"}]);
             order_of(network, json!({"verb": "start", "nodes": nodes, "targets": [], "seconds": 60, "round": "", "tolerate": false, "params": {}}))
         };
         for (network, name) in [("othernet", "node1"), ("testnet", "node2")] {
@@ -68,7 +68,7 @@ fn the_stack_limits_types_subnets_and_the_number_of_nodes_over_all_networks() {
         let subnet = s.cloud.world().instances.values().next().map(|i| i.subnet.clone()).expect("a machine");
         let batch = |kind: &str, subnet: &str| {
             let way = json!({"type": kind, "subnet": subnet, "zone": "us-east-1a"});
-            json!({"batch": {"batch": "b0", "nodes": ["node0"], "candidates": [way], "authority": false}, "turn": 0, "disks": {"system_gb": 20, "data_gb": 100}})
+            json!({"batch": {"batch": "b0", "member": "founder", "nodes": ["node0"], "candidates": [way], "authority": false}, "turn": 0, "disks": {"system_gb": 20, "data_gb": 100}})
         };
         let (change, _) = order_of("othernet", json!({}));
         for (params, class) in

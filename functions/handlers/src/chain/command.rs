@@ -27,9 +27,15 @@ pub async fn send(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let nodes: Vec<OrderNode> = guard::param(&order.params, "nodes")?;
     let targets: Vec<String> = guard::param(&order.params, "targets")?;
     let seconds: i32 = guard::param(&order.params, "seconds")?;
-    let mut targeted: Vec<&OrderNode> = nodes.iter().filter(|n| targets.is_empty() || targets.contains(&n.name)).collect();
-    if targeted.is_empty() {
+    let meant = |n: &&OrderNode| targets.is_empty() || targets.contains(&n.name);
+    if !nodes.iter().any(|n| meant(&n)) {
         return Err(Fault::field("targets", "none of them is among the nodes", "[\"node0\"]"));
+    }
+    let member = ctx.setting("MEMBER")?;
+    let mut targeted: Vec<&OrderNode> = nodes.iter().filter(meant).filter(|n| n.member == member).collect();
+    if targeted.is_empty() {
+        // Every member is asked the same; the others have the nodes that are meant.
+        return Ok(json!({"commands": [], "instances": []}));
     }
     if tolerate {
         // SendCommand refuses a machine that is gone, and with it all the others.
@@ -52,7 +58,7 @@ pub async fn send(ctx: &Context, event: Value) -> Result<Value, Fault> {
             epoch: order.epoch,
             network: order.network.clone(),
             execution: order.execution.clone(),
-            member: ctx.setting("MEMBER")?.into(),
+            member: member.into(),
             verb: verb.clone(),
             bucket: ctx.setting("HUB_BUCKET")?.into(),
             region: ctx.setting("HUB_REGION")?.into(),
@@ -63,7 +69,7 @@ pub async fn send(ctx: &Context, event: Value) -> Result<Value, Fault> {
             Some(found) => found,
             None => ctx.aws.send_command(document, &op, part.to_vec(), &node_order.encode()?, seconds).await?,
         };
-        commands.push(command);
+        commands.push(json!({"member": member, "id": command}));
     }
     Ok(json!({"commands": commands, "instances": instances}))
 }
@@ -83,6 +89,10 @@ async fn own_params(ctx: &Context, order: &MemberOrder, verb: &str, targeted: &[
         fence(&found, targeted)?;
     }
     let mut params = order.params["params"].clone();
+    if let ("prepare", Some(object)) = (verb, params.as_object_mut()) {
+        // What this member's stack agreed to, in its own words: its nodes refuse any other plan.
+        object.insert("agreement".into(), json!(ctx.setting("AGREEMENT")?));
+    }
     // Only these mount something; in every order of a hundred nodes the list would not fit.
     if let (true, Some(object)) = (["prepare", "sign-certificates", "adopt-identity"].contains(&verb), params.as_object_mut()) {
         object.insert("volumes".into(), json!(volumes));
@@ -110,13 +120,15 @@ fn fence(found: &[aws::Instance], targeted: &[&OrderNode]) -> Result<(), Fault> 
 /// fault is an answer like any other, and at the `last` look its silence too.
 pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let order = guard::accept(ctx, "check-command", event, false).await?;
-    let commands: Vec<String> = guard::param(&order.params, "commands")?;
+    let commands: Vec<Value> = guard::param(&order.params, "commands")?;
     let nodes: Vec<OrderNode> = guard::param(&order.params, "nodes")?;
     let expected: Vec<String> = guard::param(&order.params, "instances")?;
+    let member = ctx.setting("MEMBER")?;
+    let ours = |instance: &String| nodes.iter().any(|n| n.instance == *instance && n.member == member);
     let (tolerate, last): (bool, bool) = (guard::param(&order.params, "tolerate")?, guard::param(&order.params, "last")?);
     let mut answers: Vec<NodeAnswer> = vec![];
-    let mut pending = expected;
-    for command in &commands {
+    let mut pending: Vec<String> = expected.into_iter().filter(ours).collect();
+    for command in commands.iter().filter(|c| c["member"] == json!(member)).filter_map(|c| c["id"].as_str()) {
         for invocation in ctx.aws.invocations(command).await? {
             let name = nodes.iter().find(|n| n.instance == invocation.instance).map(|n| n.name.clone()).unwrap_or_else(|| invocation.instance.clone());
             match invocation.status.as_str() {

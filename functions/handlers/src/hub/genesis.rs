@@ -31,7 +31,7 @@ pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let names = Spec::validators_of(&plan);
     let genesis = assemble(&json_of(&base, "base genesis")?, &Spec::of(&plan, &names, &time, &root), &list)?;
     let validators = list.iter().map(read_gentx).collect::<Result<Vec<_>, _>>()?;
-    let ruler = root_address(&validators, plan.root_keys, plan.root_threshold)?;
+    let ruler = root_address(&validators, &plan.root_holders, plan.root_threshold)?;
     let bytes = serde_json::to_vec(&genesis).map_err(|e| Fault::internal(e.to_string()))?;
     let sha256 = ids::sha256_hex(&bytes);
     let key = ids::genesis_key(&network, &execution, &sha256);

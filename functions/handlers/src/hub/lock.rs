@@ -9,11 +9,11 @@ use domain::{Class, Fault, ids};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// A dead holder's functions may still act this long: ask-member 60 s, what it asked 60 s more, and a minute for clocks.
+/// A dead holder's functions may still act this long: ask-members 60 s, what it asked 60 s more, and a minute for clocks.
 const GRACE: Duration = Duration::from_secs(60 + 60 + 60);
 
 /// Takes the lock. `Conflict` while another execution holds it and runs. Undo: [`release`].
-/// Given a `request`, refuses a launched network of another request and says `launched` for the same one.
+/// `members` are those of the last record, whose accounts hold what there is. Given a `request`, refuses a launched network of another request and says `launched` for the same one.
 pub async fn acquire(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let (network, execution, arn): (String, String, String) = (param(&event, "network")?, param(&event, "execution")?, param(&event, "execution_arn")?);
     let request = match event.get("request") {
@@ -29,7 +29,7 @@ pub async fn acquire(ctx: &Context, event: Value) -> Result<Value, Fault> {
         if let Some(from) = event.get("only_from").and_then(Value::as_str)
             && lock.is_none_or(|l| l.execution != from && l.execution != execution)
         {
-            return Ok(json!({"epoch": 0, "state": "none", "request": null, "taken": false}));
+            return Ok(json!({"epoch": 0, "state": "none", "request": null, "taken": false, "members": []}));
         }
         let next = match Lock::decide(lock, &execution, &arn) {
             LockStep::Ours(epoch) => return outcome(ctx, &network, epoch, request.as_ref()).await,
@@ -75,7 +75,11 @@ async fn outcome(ctx: &Context, network: &str, epoch: u64, request: Option<&Requ
         let text = format!("{network} is launched already, by another request ({}); remove it first or choose another name", last.execution);
         return Err(Fault::new(Class::Conflict, text));
     }
-    Ok(json!({"epoch": epoch, "state": state, "request": request, "taken": true}))
+    if let (Some(_), Some(last), "kept") = (request, &last, state.as_str()) {
+        let text = format!("{network} was not launched by {} and was kept as its request asks; look at it, then: consortium remove {network}", last.execution);
+        return Err(Fault::new(Class::Conflict, text));
+    }
+    Ok(json!({"epoch": epoch, "state": state, "request": request, "taken": true, "members": record::members(last.as_ref())}))
 }
 
 /// Frees the lock; "not ours any more" is success.

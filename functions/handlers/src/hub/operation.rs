@@ -47,11 +47,10 @@ pub async fn plan(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let mut turns: Vec<String> = if targets.is_empty() { manifest.nodes.iter().map(|n| n.name.clone()).collect() } else { targets.clone() };
     turns.sort_by_key(|n| ids::node_number(n));
     turns.dedup();
-    let nodes: Vec<Value> = manifest.nodes.iter().map(|n| json!({"name": n.name, "instance": n.instance, "ip": n.private_ip})).collect();
+    let nodes: Vec<Value> = manifest.nodes.iter().map(|n| json!({"name": n.name, "instance": n.instance, "ip": n.private_ip, "member": n.member})).collect();
     // Every holder is asked; those that sign must be enough, whichever are down.
     let holders: Vec<String> = domain::fault::parse("approval", manifest.approval["holders"].clone())?;
-    let member = manifest.members.first().map(|m| m.name.clone()).unwrap_or_default();
-    Ok(json!({"member": member, "verb": nodectl, "nodes": nodes, "turns": turns, "holders": holders,
+    Ok(json!({"members": record::members(Some(&manifest)), "verb": nodectl, "nodes": nodes, "turns": turns, "holders": holders,
         "act": {"kind": "unjail", "validator": turns.first()}}))
 }
 

@@ -5,6 +5,7 @@ use crate::guard::{hold, param};
 use domain::manifest::{Manifest, ManifestNode};
 use domain::order::NodeAnswer;
 use domain::plan::Plan;
+use domain::request::OnFailure;
 use domain::{Class, Fault, fault, ids};
 use serde_json::{Value, json};
 
@@ -17,8 +18,17 @@ pub async fn last(ctx: &Context, network: &str) -> Result<Option<Manifest>, Faul
     serde_json::from_slice(&object.bytes).map(Some).map_err(|e| Fault::internal(format!("{key}: {e}")))
 }
 
+/// Names of the members of the last revision; the founder alone before there is one.
+pub fn members(last: Option<&Manifest>) -> Vec<String> {
+    match last.filter(|m| !m.members.is_empty()) {
+        Some(manifest) => manifest.members.iter().map(|m| m.name.clone()).collect(),
+        None => vec![domain::consortium::FOUNDER.into()],
+    }
+}
+
 /// Writes a revision with `state`, and what came with it: `plan` and `answers` of the ceremony, `verdict` of the witnesses.
-/// `launched` is refused with `Transient` unless the witnesses saw every validator sign. There is no undo: the record stays.
+/// Unless the witnesses saw every validator sign, `launched` becomes `failing` (all will be undone) or `kept`, as the request's
+/// `on_failure` says, and the answer names who was silent. There is no undo: the record stays.
 pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let (network, execution, epoch, state): (String, String, u64, String) =
         (param(&event, "network")?, param(&event, "execution")?, param(&event, "epoch")?, param(&event, "state")?);
@@ -42,36 +52,31 @@ pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
         next.approval = genesis["approval"].clone();
         next.root_cert_sha256 = genesis["root_cert_sha256"].as_str().unwrap_or_default().into();
     }
-    let silence = match event.get("witnesses").filter(|v| !v.is_null()) {
+    let silent: Vec<String> = match event.get("witnesses").filter(|v| !v.is_null()) {
         Some(witnesses) => {
             let answers: Vec<NodeAnswer> = fault::parse("witnesses", witnesses.clone())?;
-            next.verdict = verdict(&answers, &param(&event, "plan")?)?;
+            let plan: Plan = param(&event, "plan")?;
+            next.verdict = verdict(&answers, &plan)?;
             let silent: Vec<String> = fault::parse("silent", next.verdict["silent"].clone())?;
-            (!silent.is_empty()).then(|| silent.join(", "))
+            if !silent.is_empty() {
+                next.state = if plan.on_failure == OnFailure::Keep { "kept" } else { "failing" }.into();
+            }
+            silent
         }
-        None => None,
+        None => vec![],
     };
-    if silence.is_some() {
-        next.state = "failing".into();
-    }
     // The same call came before and its answer was lost: then the last revision is this one already.
     let same = |p: &Manifest| p.state == next.state && p.execution == execution && p.epoch == epoch && p.verdict == next.verdict && p.genesis == next.genesis;
     match previous.filter(same) {
         Some(written) => next = written,
         None => write(ctx, &next).await?,
     }
-    match silence {
-        None => Ok(json!({"revision": next.revision, "sha256": next.sha256(), "plan_sha256": plan_sha256})),
-        Some(names) => {
-            let v = &next.verdict;
-            let text = format!(
-                "{} of {} validators signed up to height {}: {names} did not; read that node's log, then launch again",
-                v["validators_signed"], v["validators"], v["to"]
-            );
-            // Internal: another try of the same call cannot make a silent validator sign.
-            Err(Fault::new(Class::Internal, text))
-        }
-    }
+    let v = &next.verdict;
+    let why = match silent.is_empty() {
+        true => String::new(),
+        false => format!("{} of {} validators signed up to height {}: {} did not", v["validators_signed"], v["validators"], v["to"], silent.join(", ")),
+    };
+    Ok(json!({"revision": next.revision, "sha256": next.sha256(), "plan_sha256": plan_sha256, "state": next.state, "silent": silent, "why": why}))
 }
 
 async fn write(ctx: &Context, next: &Manifest) -> Result<(), Fault> {
@@ -165,15 +170,25 @@ fn verdict(answers: &[NodeAnswer], plan: &Plan) -> Result<Value, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::plan::{Facts, Member, Subnet};
+    use domain::plan::{Facts, Member, Quota, Subnet};
 
     fn plan() -> Plan {
         let request = json!({"network": "testnet", "chain_id": "testnet", "size": "test", "validators": 2, "blocks": 3, "allow_no_fault_tolerance": true});
         let request = domain::request::Request::from_value(request).expect("valid");
-        let member = Member { name: "founder".into(), account: "1".into(), region: "us-east-1".into() };
+        let member = Member { name: "founder".into(), account: "1".into(), region: "us-east-1".into(), ..Member::default() };
         let subnets = vec![Subnet { id: "s".into(), zone: "z".into() }];
-        let facts = Facts { member, subnets, offered: vec![("m6a.large".into(), "z".into())], max_nodes: 9, image: request.image.clone() };
-        Plan::decide(&request, &facts, "e").expect("plan")
+        let quota = Quota { limit: 99, used: 0 };
+        let facts = Facts {
+            member,
+            subnets,
+            offered: vec![("m6a.large".into(), "z".into())],
+            max_nodes: 9,
+            image: request.image.clone(),
+            agreement: String::new(),
+            vcpus: quota.clone(),
+            peerings: quota,
+        };
+        Plan::decide(&request, &[facts], "e").expect("plan")
     }
 
     fn answer(node: &str, hash: &str, to: u64, votes: &[&str]) -> NodeAnswer {

@@ -31,7 +31,7 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
         ("remove", _) if ours => "finish",
         _ => "nothing",
     };
-    let (scope, record) = if verb == "launch" { (name.as_str(), "undone") } else { ("", "removed") };
+    let (scope, state) = if verb == "launch" { (name.as_str(), "undone") } else { ("", "removed") };
     let keep_data = input["keep_data"].as_bool().unwrap_or(false);
-    Ok(json!({"todo": todo, "network": network, "scope": scope, "record": record, "keep_data": keep_data}))
+    Ok(json!({"todo": todo, "network": network, "scope": scope, "record": state, "keep_data": keep_data, "members": record::members(last.as_ref())}))
 }

@@ -2,11 +2,16 @@
 
 use crate::{Context, guard};
 use domain::Fault;
-use domain::plan::{Facts, Member};
+use domain::plan::{Facts, Member, Quota};
 use domain::request::Size;
 use serde_json::{Value, json};
 
-/// Zones, offered types and the stack's own limits. One read each.
+/// Service Quotas' codes of what a launch needs: vCPUs of on-demand standard instances, and peerings of one VPC.
+const VCPUS: (&str, &str) = ("ec2", "L-1216C47A");
+const PEERINGS: (&str, &str) = ("vpc", "L-7E9ECCDB");
+
+/// Zones, offered types, the account's quotas and the stack's own limits. One read each. The facts are a list of one, so that
+/// those of several members are joined.
 pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let order = guard::accept(ctx, "check-member", event, false).await?;
     let mut types: Vec<String> = guard::param(&order.params, "types")?;
@@ -18,7 +23,13 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let subnets = ctx.aws.subnets(ids).await?;
     let zones = subnets.iter().map(|s| s.zone.clone()).collect();
     let offered = ctx.aws.offerings(types, zones).await?;
-    let member = Member { name: ctx.setting("MEMBER")?.into(), account: ctx.setting("ACCOUNT")?.into(), region: ctx.aws.region() };
+    let setting = |name: &str| ctx.setting(name).map(String::from);
+    let vpc = setting("VPC")?;
+    let member = Member { name: setting("MEMBER")?, account: setting("ACCOUNT")?, region: ctx.aws.region(), vpc: vpc.clone(), cidr: setting("CIDR")? };
+    let vcpus = Quota { limit: ctx.aws.quota(VCPUS.0, VCPUS.1).await?, used: ctx.aws.vcpus().await? };
+    let both = [ctx.aws.peerings_from(&vpc).await?, ctx.aws.peerings_to(&vpc).await?];
+    let used = both.iter().flatten().filter(|p| p.lives()).count() as u32;
+    let peerings = Quota { limit: ctx.aws.quota(PEERINGS.0, PEERINGS.1).await?, used };
     let max_nodes = ctx.setting("MAX_NODES")?.parse().map_err(|e| Fault::internal(format!("MAX_NODES: {e}")))?;
-    Ok(json!(Facts { member, subnets, offered, max_nodes, image: ctx.setting("IMAGE")?.into() }))
+    Ok(json!({"facts": [Facts { member, subnets, offered, max_nodes, image: setting("IMAGE")?, agreement: setting("AGREEMENT")?, vcpus, peerings }]}))
 }

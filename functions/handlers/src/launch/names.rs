@@ -1,8 +1,8 @@
 //! `ensure-names`: RunInstances tags are per resource type, so a node's name and a volume's role follow by CreateTags.
 
+use crate::launch::nodes::own_batches;
 use crate::{Context, guard};
 use aws::Instance;
-use domain::plan::Batch;
 use domain::{Class, Fault, ids};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ pub(crate) fn role(device: &str) -> Option<&'static str> {
 /// Which volume is what is read from this account's own machines, never taken from the hub.
 pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let order = guard::accept(ctx, "ensure-names", event, true).await?;
-    let batches: Vec<Batch> = guard::param(&order.params, "batches")?;
+    let batches = own_batches(ctx, &order)?;
     let mut found = ctx.aws.instances(&order.network, Some(&order.execution)).await?;
     found.sort_by_key(|i| i.launch_index);
     let member = ctx.setting("MEMBER")?;

@@ -2,6 +2,7 @@
 
 use crate::{Context, guard};
 use aws::RunBatch;
+use domain::order::MemberOrder;
 use domain::plan::{Batch, Candidate};
 use domain::request::Disks;
 use domain::{Class, Fault, ids};
@@ -14,6 +15,9 @@ pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let batch: Batch = guard::param(&order.params, "batch")?;
     let turn: usize = guard::param(&order.params, "turn")?;
     let disks: Disks = guard::param(&order.params, "disks")?;
+    if batch.member != ctx.setting("MEMBER")? {
+        return Err(Fault::new(Class::Denied, format!("{} is to be made by {}", batch.batch, batch.member)));
+    }
     let way: &Candidate = batch
         .candidates
         .get(turn)
@@ -74,10 +78,16 @@ async fn check_limits(ctx: &Context, execution: &str, way: &Candidate, batch: &B
     Ok(())
 }
 
+/// This member's part of an order's batches.
+pub(crate) fn own_batches(ctx: &Context, order: &MemberOrder) -> Result<Vec<Batch>, Fault> {
+    let (all, member) = (guard::param::<Vec<Batch>>(&order.params, "batches")?, ctx.setting("MEMBER")?);
+    Ok(all.into_iter().filter(|b| b.member == member).collect())
+}
+
 /// One look at the nodes of an execution: `Ready` when all run, have their disks and their agents answer.
 pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let order = guard::accept(ctx, "check-nodes", event, false).await?;
-    let batches: Vec<Batch> = guard::param(&order.params, "batches")?;
+    let batches = own_batches(ctx, &order)?;
     let found = ctx.aws.instances(&order.network, Some(&order.execution)).await?;
     let mut nodes = vec![];
     for batch in &batches {

@@ -1,6 +1,7 @@
 //! `health`, `logs`, `keys`, `config get`: what nodes say of themselves, through the shipped run-node-command machine. They need no
 //! lock, so they work while something else is going on.
 
+use crate::lang::{Key, Lang};
 use crate::out::Out;
 use crate::report;
 use crate::session::Session;
@@ -16,9 +17,9 @@ pub async fn run(session: &Session, network: &str, verb: &str, targets: &[String
     if let Some(stranger) = targets.iter().find(|t| !manifest.nodes.iter().any(|n| n.name == **t)) {
         return Err(Fault::field("NODE", format!("`{stranger}` is not a node of {network}"), "node0"));
     }
-    let nodes: Vec<Value> = manifest.nodes.iter().map(|n| json!({"name": n.name, "instance": n.instance, "ip": n.private_ip})).collect();
+    let nodes: Vec<Value> = manifest.nodes.iter().map(|n| json!({"name": n.name, "instance": n.instance, "ip": n.private_ip, "member": n.member})).collect();
     let name = session.name(network, "look");
-    let input = json!({"network": network, "execution": name, "epoch": 0, "member": manifest.members[0].name, "verb": verb, "nodes": nodes,
+    let input = json!({"network": network, "execution": name, "epoch": 0, "members": manifest.members.iter().map(|m| &m.name).collect::<Vec<_>>(), "verb": verb, "nodes": nodes,
         "targets": targets, "seconds": 60, "first_wait": 1, "next_wait": 1, "most_checks": 120, "params": params, "tolerate": true});
     let outcome = session.run("RunNodeCommand", &name, input, |_, _, _| {}).await?;
     if outcome.status != "SUCCEEDED" || !outcome.output["fault"].is_null() {
@@ -33,37 +34,29 @@ pub async fn run(session: &Session, network: &str, verb: &str, targets: &[String
     for answer in &answers {
         match &answer.fault {
             Some(fault) => out.line(format!("{}: {fault}", answer.node)),
-            None => out.line(text(verb, answer)),
+            None => out.line(text(out.lang(), verb, answer)),
         }
     }
     Ok(u8::from(answers.iter().any(|a| a.fault.is_some())))
 }
 
 /// An answer as a person reads it.
-fn text(verb: &str, answer: &NodeAnswer) -> String {
+fn text(lang: Lang, verb: &str, answer: &NodeAnswer) -> String {
     let (node, r) = (&answer.node, &answer.result);
     let word = |k: &str| r[k].as_str().unwrap_or_default();
     match verb {
         "check-health" if r["height"].is_null() => {
-            format!(
-                "{node:<8} irita is {} and does not answer; signed up to {}; {}% of the data disk free; {} {}",
-                word("service"),
-                r["signed_height"],
-                r["disk_free"],
-                word("reason"),
-                word("log")
-            )
+            let with: [&dyn std::fmt::Display; 5] = [&word("service"), &r["signed_height"], &r["disk_free"], &word("reason"), &word("log")];
+            format!("{node:<8} {}", lang.say(Key::NoAnswer, &with))
         }
         "check-health" => {
-            let signs = match (r["signing"] == true, r["jailed"] == true) {
-                (true, _) => "signs",
-                (false, true) => "is JAILED",
-                _ => "does NOT sign",
-            };
-            format!(
-                "{node:<8} height {}, {signs}, power {}, {} peers, catching up {}, {} restarts, {}% of the data disk free",
-                r["height"], r["power"], r["peers"], r["catching_up"], r["restarts"], r["disk_free"]
-            )
+            let signs = lang.text(match (r["signing"] == true, r["jailed"] == true) {
+                (true, _) => Key::Signs,
+                (false, true) => Key::Jailed,
+                _ => Key::SignsNot,
+            });
+            let with: [&dyn std::fmt::Display; 7] = [&r["height"], &signs, &r["power"], &r["peers"], &r["catching_up"], &r["restarts"], &r["disk_free"]];
+            format!("{node:<8} {}", lang.say(Key::Health, &with))
         }
         "read-log" => format!("== {node}\n{}", word("log")),
         "list-keys" => {

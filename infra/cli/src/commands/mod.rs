@@ -1,12 +1,17 @@
 //! One file per command.
 
+pub mod doctor;
+pub mod failure;
 pub mod launch;
 pub mod look;
+pub mod members;
 pub mod operate;
 pub mod rehearse;
 pub mod remove;
 pub mod status;
+pub mod tables;
 
+use crate::lang::Key;
 use crate::out::Out;
 use crate::session::{Outcome, Session};
 use domain::Fault;
@@ -24,69 +29,33 @@ pub fn request(file: &Path) -> Result<(serde_json::Value, Request), Fault> {
     Ok((serde_json::json!(request), request))
 }
 
-/// What a state means to a person; states that only look or choose are not told.
-fn phrase(state: &str) -> Option<&'static str> {
-    Some(match state {
-        "AcquireLock" => "taking the network's lock",
-        "PlanNetwork" => "planning",
-        "RecordLaunching" => "recording what is meant to be made",
-        "EnsureNodes" => "starting machines",
-        "WaitForBoot" => "machines boot, agents come up",
-        "NameNodes" => "naming nodes and volumes",
-        "PrepareNodes" => "preparing nodes: disks, image, keys that never leave them",
-        "SignCertificates" => "the authority node signs certificates",
-        "MakeGentxs" => "each node signs its own genesis transaction",
-        "EnsureGenesis" => "assembling the genesis",
-        "CheckGenesis" => "each node checks the genesis",
-        "StartNodes" => "configuring and starting irita",
-        "CheckBlocks" => "waiting for blocks signed by all",
-        "CloseLaunch" => "the root's first act: nobody else may change the validator set",
-        "CheckHealth" => "looking at every node",
-        "OperateNode" => "one node: changing it and waiting until it is back",
-        "PassRootAct" => "the root's keys sign and send",
-        "RecordLaunched" => "recording the launch",
-        "UndoResources" => "UNDOING: removing what was made",
-        "RecordRemoving" => "recording the removal",
-        "RemoveNodes" => "ending machines",
-        "RemoveVolumes" => "deleting volumes",
-        "CheckSettlement" => "settling: looking at what an ended run left",
-        _ => return None,
-    })
-}
-
-/// A listener for states that prints phases, each once.
-pub fn progress(quiet: bool, out: &Out) -> impl FnMut(&str, &str, f64) {
-    let (mut last, out) = ("", out.clone());
+/// A listener for states that tells phases, each once.
+pub fn progress(session: &Session, quiet: bool, out: &Out) -> impl FnMut(&str, &str, f64) {
+    let (mut last, out, real) = ("", out.clone(), session.real());
     move |_, state, seconds| {
-        if let (false, Some(text)) = (quiet, phrase(state))
+        if let (false, Some(text)) = (quiet, out.lang().told(state))
             && text != last
         {
-            out.line(format!("  {seconds:>7.1} s  {text}"));
+            out.phase(seconds, text, real);
             last = text;
         }
     }
 }
 
 /// The closing lines of a workflow.
-pub fn totals(session: &Session, outcome: &Outcome, left: &[String], out: &Out) {
-    out.line(format!(
-        "\n{:.1} {}, {} AWS calls and {} of objects, {} transitions, ${:.4} orchestration",
-        outcome.seconds,
-        session.seconds_word(),
-        outcome.calls,
-        outcome.object_calls,
-        outcome.transitions,
-        outcome.cost
-    ));
-    leftovers(left, out);
+pub fn totals(session: &Session, network: &str, outcome: &Outcome, left: &[String], out: &Out) {
+    let (seconds, cost) = (format!("{:.1}", outcome.seconds), format!("{:.4}", outcome.cost));
+    let word = out.lang().seconds(session.real());
+    out.say(Key::Totals, &[&seconds, &word, &outcome.calls, &outcome.object_calls, &outcome.transitions, &cost]);
+    leftovers(network, left, out);
 }
 
 /// What is left, or that nothing is.
-pub fn leftovers(left: &[String], out: &Out) {
+pub fn leftovers(network: &str, left: &[String], out: &Out) {
     if left.is_empty() {
-        out.line("leftovers: none");
+        out.say(Key::LeftNone, &[]);
     } else {
-        out.line(format!("leftovers ({}), run: consortium remove NETWORK", left.len()));
+        out.say(Key::Left, &[&left.len(), &network]);
         left.iter().for_each(|l| out.line(format!("  {l}")));
     }
 }

@@ -1,6 +1,8 @@
 //! `rehearse`: launch, check, remove and the proof that nothing is left, in a world that nobody keeps.
 
-use super::{exit, progress, totals};
+use super::failure::Failure;
+use super::{exit, progress, tables, totals};
+use crate::lang::Key;
 use crate::out::Out;
 use crate::session::Session;
 use crate::work::Options;
@@ -16,12 +18,13 @@ pub async fn run(value: &Value, seed: u64, options: &Options, out: &Out) -> Resu
     let faults = fault_options::parse(&options.faults)?;
     let session = Session::open(None, seed, None, &(&request).into()).await?;
     let network = request.network.as_str();
+    session.gather(&request).await?;
     let plan = session.plan(&request).await?;
     if !options.json {
-        out.line(plan_text::plan(&plan));
+        out.line(plan_text::plan(out.lang(), &plan));
     }
     fault_options::apply(&session.cloud, &faults);
-    let launch = session.launch(value, network, progress(options.json, out)).await?;
+    let launch = session.launch(value, network, progress(&session, options.json, out)).await?;
     let launched = launch.output["status"] == "launched";
     let mut summary = session.summary(if launched { "launched" } else { "failed" }, network, Some(&launch), &[]).await;
     let mut ok = launched;
@@ -32,15 +35,21 @@ pub async fn run(value: &Value, seed: u64, options: &Options, out: &Out) -> Resu
         if let Some(found) = report::network(&session.cloud, network).await {
             ok &= found.height > before && found.nodes.iter().all(|n| n.signing) && found.double_signs.is_empty();
             if !options.json {
-                out.line(format!("\nlaunched; height {before} -> {} in 30 virtual seconds\n\n{}", found.height, report::table(&found.nodes)));
+                out.say(Key::Rehearsed, &[&before, &found.height]);
+                out.line(tables::nodes(out.lang(), &found.nodes));
             }
         }
-        let removal = session.remove(network, false, progress(options.json, out)).await?;
+        let removal = session.remove(network, false, progress(&session, options.json, out)).await?;
         ok &= removal.output["status"] == "removed";
         summary["removal"] =
             json!({"status": removal.output["status"], "virtual_seconds": removal.seconds, "aws_calls": removal.calls, "transitions": removal.transitions});
-    } else if !options.json {
-        out.line(format!("\nnot launched: {}: {}", launch.error.0, launch.error.1));
+    } else {
+        let failure = Failure::of(&session, &launch, out.lang());
+        if !options.json {
+            out.say(Key::NotLaunched, &[&network]);
+            out.line(failure.text());
+        }
+        summary["error"] = json!(failure);
     }
     let left = report::left(&session.cloud, network, &[]);
     summary["left"] = json!(left);
@@ -50,10 +59,10 @@ pub async fn run(value: &Value, seed: u64, options: &Options, out: &Out) -> Resu
     if options.json {
         out.line(summary.to_string());
     } else {
-        totals(&session, &launch, &left, out);
+        totals(&session, network, &launch, &left, out);
         let unmet = session.cloud.faults().unmet();
         if !unmet.is_empty() {
-            out.line(format!("faults that never came true: {}", unmet.join(", ")));
+            out.say(Key::FaultsUnmet, &[&unmet.join(", ")]);
         }
     }
     Ok(exit(ok, &left))

@@ -1,5 +1,6 @@
 //! CloudFormation: the shipped templates, with the intrinsics and resource types that they use; anything else is refused.
 
+mod delete;
 mod properties;
 mod resources;
 mod template;
@@ -7,8 +8,10 @@ mod template;
 pub use template::parse;
 
 use crate::cloud::{ApiError, Cloud};
+use crate::names;
+use crate::services::events::Bus;
 use crate::world::Stack;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use template::Scope;
 
@@ -25,13 +28,14 @@ impl Cloud {
         text: &str,
         parameters: &BTreeMap<String, String>,
     ) -> Result<BTreeMap<String, String>, DeployError> {
-        let id = format!("{account}/{region}/{name}");
-        if let Some(found) = self.world().stacks.get(&id) {
+        let key = format!("{account}/{region}/{name}");
+        if let Some(found) = self.world().stacks.get(&key) {
             return Ok(found.outputs.clone());
         }
         let template = parse(text)?;
-        let mut scope = Scope::new(account, region, name, &template, parameters)?;
-        let mut stack = Stack { name: name.into(), account: account.into(), region: region.into(), ..Stack::default() };
+        let id = names::arn("cloudformation", region, account, &format!("stack/{name}/{}", self.world().uuid()));
+        let mut scope = Scope::new(&id, &template, parameters)?;
+        let mut stack = Stack { id, name: name.into(), account: account.into(), region: region.into(), ..Stack::default() };
         for logical in order(&template, &scope)? {
             let resource = &template["Resources"][&logical];
             let kind = resource["Type"].as_str().unwrap_or_default();
@@ -39,16 +43,26 @@ impl Cloud {
             properties::check(kind, &given).map_err(|e| format!("{name}.{logical}: {e}"))?;
             let (physical, attributes) = resources::create(self, &scope, kind, &logical, &given).map_err(|e| format!("{name}.{logical}: {e}"))?;
             stack.resources.insert(logical.clone(), physical.clone());
+            let kept = resource["DeletionPolicy"].as_str().is_some_and(|p| p.starts_with("Retain"));
+            stack.kinds.insert(logical.clone(), (kind.into(), kept));
             scope.made(&logical, physical, attributes);
         }
         for (output, definition) in template["Outputs"].as_object().into_iter().flatten() {
             let value = scope.resolve(&definition["Value"])?;
             stack.outputs.insert(output.clone(), value.as_str().map(String::from).unwrap_or_else(|| value.to_string()));
         }
-        let outputs = stack.outputs.clone();
-        self.world().stacks.insert(id, stack);
+        let (id, outputs) = (stack.id.clone(), stack.outputs.clone());
+        self.world().stacks.insert(key, stack);
         self.changed();
+        self.tell_status(&id, "CREATE_COMPLETE");
         Ok(outputs)
+    }
+
+    /// What CloudFormation tells its account's default bus.
+    fn tell_status(&self, stack: &str, status: &str) {
+        let detail = json!({"stack-id": stack, "status-details": {"status": status, "status-reason": ""}});
+        let bus = Bus::default(names::account_of(stack), names::region_of(stack));
+        self.tell_bus(&bus, "aws.cloudformation", "CloudFormation Stack Status Change", detail, stack);
     }
 
     /// Makes a bucket outside any stack: where the artefacts lie that a stack is made from.

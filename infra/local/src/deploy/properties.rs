@@ -10,7 +10,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("AWS::EC2::InternetGateway", &["Tags"]),
     ("AWS::EC2::VPCGatewayAttachment", &["VpcId", "InternetGatewayId"]),
     ("AWS::EC2::RouteTable", &["VpcId", "Tags"]),
-    ("AWS::EC2::Route", &["RouteTableId", "DestinationCidrBlock", "GatewayId"]),
+    ("AWS::EC2::Route", &["RouteTableId", "DestinationCidrBlock", "GatewayId", "VpcPeeringConnectionId"]),
     ("AWS::EC2::SubnetRouteTableAssociation", &["RouteTableId", "SubnetId"]),
     ("AWS::EC2::VPCEndpoint", &["VpcId", "ServiceName", "VpcEndpointType", "RouteTableIds"]),
     ("AWS::EC2::SecurityGroup", &["GroupDescription", "VpcId", "SecurityGroupIngress", "SecurityGroupEgress", "Tags"]),
@@ -23,10 +23,11 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("AWS::IAM::ManagedPolicy", &["ManagedPolicyName", "PolicyDocument", "Description"]),
     ("AWS::IAM::InstanceProfile", &["Roles"]),
     ("AWS::Lambda::Function", &["FunctionName", "Runtime", "Handler", "Architectures", "MemorySize", "Timeout", "Role", "Code", "Environment", "Description"]),
-    ("AWS::Lambda::Permission", &["Action", "FunctionName", "Principal"]),
+    ("AWS::Lambda::Permission", &["Action", "FunctionName", "Principal", "SourceArn"]),
     ("AWS::SSM::Document", &["Name", "DocumentType", "DocumentFormat", "TargetType", "UpdateMethod", "Content"]),
     ("AWS::StepFunctions::StateMachine", &["StateMachineName", "StateMachineType", "RoleArn", "DefinitionS3Location", "DefinitionSubstitutions"]),
-    ("AWS::Events::Rule", &["Description", "EventPattern", "Targets", "State"]),
+    ("AWS::Events::EventBus", &["Name"]),
+    ("AWS::Events::Rule", &["Description", "EventBusName", "EventPattern", "ScheduleExpression", "Targets", "State"]),
     ("AWS::SNS::Topic", &["DisplayName", "KmsMasterKeyId"]),
 ];
 

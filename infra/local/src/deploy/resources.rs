@@ -3,6 +3,7 @@
 use super::template::{Scope, by_url};
 use crate::cloud::Cloud;
 use crate::names;
+use crate::services::{event_rules, events, lambda};
 use crate::world::{Function, Machine, Plain, Role, World};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -51,25 +52,52 @@ pub(crate) fn create(cloud: &Cloud, scope: &Scope, kind: &str, logical: &str, p:
             Ok((name.clone(), attributes([("Arn", format!("arn:{}:s3:::{name}", names::partition(region)))])))
         }
         "AWS::S3::BucketPolicy" => {
-            let bucket = world.buckets.get_mut(&text(p, "Bucket")).ok_or("there is no such bucket")?;
+            let bucket = world.buckets.get_mut(&text(p, "Bucket")).filter(|b| b.account == account).ok_or("there is no such bucket")?;
             bucket.policy = p["PolicyDocument"].clone();
             Ok((format!("{}-policy", text(p, "Bucket")), BTreeMap::new()))
         }
         "AWS::Lambda::Function" => function(world, scope, p),
         "AWS::Lambda::Permission" => {
             let name = text(p, "FunctionName");
-            let found = world.functions.values_mut().find(|f| f.arn == name || f.arn.ends_with(&format!(":function:{name}")));
-            let found = found.ok_or_else(|| format!("there is no function {name}"))?;
-            let arn = found.arn.clone();
-            found.permissions.push(json!({"Effect": "Allow", "Action": p["Action"], "Resource": arn, "Principal": {"AWS": p["Principal"]}}));
-            Ok((format!("{name}-permission"), BTreeMap::new()))
+            let arn = lambda::find(world, account, region, &name).map(|f| f.arn.clone());
+            let found = arn.and_then(|arn| world.functions.get_mut(&arn)).ok_or_else(|| format!("there is no function {name}"))?;
+            let who = text(p, "Principal");
+            let is_service = who.ends_with(".amazonaws.com") || who.ends_with(".amazonaws.com.cn");
+            let sid = format!("{}-{logical}", scope.stack);
+            let mut statement = json!({"Sid": sid, "Effect": "Allow", "Action": p["Action"], "Resource": found.arn,
+                "Principal": {if is_service { "Service" } else { "AWS" }: who}});
+            if p["SourceArn"].is_string() {
+                statement["Condition"] = json!({"ArnLike": {"aws:SourceArn": p["SourceArn"]}});
+            }
+            found.permissions.push(statement);
+            Ok((sid, BTreeMap::new()))
         }
         "AWS::StepFunctions::StateMachine" => machine(world, scope, p),
         "AWS::KMS::Key" => {
             let id = plain_uuid(world, scope, kind, p);
             Ok((id.clone(), attributes([("Arn", arn("kms", format!("key/{id}")))])))
         }
-        "AWS::SSM::Document" => Ok((plain(world, scope, kind, text(p, "Name"), p), BTreeMap::new())),
+        "AWS::SSM::Document" => {
+            // Its name is its own account's and region's only.
+            let (name, key) = (text(p, "Name"), arn("ssm", format!("document/{}", text(p, "Name"))));
+            world.plain.insert(key, made(scope, kind, name.clone(), p));
+            Ok((name, BTreeMap::new()))
+        }
+        events::BUS => {
+            let name = text(p, "Name");
+            let bus = events::Bus::named(account, region, &name);
+            if name.is_empty() || name == "default" || world.plain.contains_key(bus.arn()) {
+                return Err(format!("there cannot be a new event bus {name}"));
+            }
+            let id = plain(world, scope, kind, bus.arn().into(), p);
+            Ok((name.clone(), attributes([("Arn", id), ("Name", name)])))
+        }
+        "AWS::Events::Rule" => {
+            event_rules::check_rule(p)?;
+            let id = world.id("rule");
+            let arn = event_rules::rule_arn(account, region, &text(p, "EventBusName"), &id);
+            Ok((plain(world, scope, kind, id, p), attributes([("Arn", arn)])))
+        }
         "AWS::SNS::Topic" => {
             let name = physical(world, scope, logical);
             let id = arn("sns", name.clone());
@@ -91,12 +119,10 @@ pub(crate) fn create(cloud: &Cloud, scope: &Scope, kind: &str, logical: &str, p:
                 "AWS::EC2::RouteTable" => "rtb",
                 "AWS::EC2::VPCEndpoint" => "vpce",
                 "AWS::EC2::SecurityGroupIngress" => "sgr",
-                "AWS::Events::Rule" => "rule",
                 _ => "resource",
             };
             let id = world.id(prefix);
-            let made = attributes([("Arn", arn("events", format!("rule/{id}")))]);
-            Ok((plain(world, scope, kind, id, p), made))
+            Ok((plain(world, scope, kind, id, p), BTreeMap::new()))
         }
     }
 }
@@ -106,9 +132,12 @@ fn physical(world: &mut World, scope: &Scope, logical: &str) -> String {
     format!("{}-{logical}-{tail}", scope.stack)
 }
 
+fn made(scope: &Scope, kind: &str, id: String, properties: &Value) -> Plain {
+    Plain { id, kind: kind.into(), account: scope.account.clone(), region: scope.region.clone(), properties: properties.clone() }
+}
+
 fn plain(world: &mut World, scope: &Scope, kind: &str, id: String, properties: &Value) -> String {
-    let plain = Plain { id: id.clone(), kind: kind.into(), account: scope.account.clone(), region: scope.region.clone(), properties: properties.clone() };
-    world.plain.insert(id.clone(), plain);
+    world.plain.insert(id.clone(), made(scope, kind, id.clone(), properties));
     id
 }
 
@@ -124,7 +153,9 @@ fn nested(cloud: &Cloud, scope: &Scope, logical: &str, p: &Value) -> Result<Made
     let parameters: BTreeMap<String, String> = given.map(|(k, v)| (k.clone(), v.as_str().map(String::from).unwrap_or_else(|| v.to_string()))).collect();
     let name = format!("{}-{logical}", scope.stack);
     let outputs = cloud.deploy(&scope.account, &scope.region, &name, &template, &parameters)?;
-    Ok((name, outputs.into_iter().map(|(k, v)| (format!("Outputs.{k}"), v)).collect()))
+    // Ref of a nested stack is its ARN.
+    let id = cloud.world().stacks.get(&format!("{}/{}/{name}", scope.account, scope.region)).map(|s| s.id.clone()).unwrap_or_default();
+    Ok((id, outputs.into_iter().map(|(k, v)| (format!("Outputs.{k}"), v)).collect()))
 }
 
 fn role(world: &mut World, scope: &Scope, logical: &str, p: &Value) -> Result<Made, String> {
@@ -132,7 +163,9 @@ fn role(world: &mut World, scope: &Scope, logical: &str, p: &Value) -> Result<Ma
     let path = if p["Path"].is_string() { text(p, "Path") } else { "/".into() };
     let arn = format!("arn:{}:iam::{}:role{path}{name}", names::partition(&scope.region), scope.account);
     let mut policies: Vec<Value> = p["Policies"].as_array().into_iter().flatten().map(|x| x["PolicyDocument"].clone()).collect();
-    let document = |id: &str| world.plain.get(id).filter(|m| m.kind == "AWS::IAM::ManagedPolicy").map(|m| m.properties["PolicyDocument"].clone());
+    let document = |id: &str| {
+        world.plain.get(id).filter(|m| m.kind == "AWS::IAM::ManagedPolicy" && m.account == scope.account).map(|m| m.properties["PolicyDocument"].clone())
+    };
     for managed in p["ManagedPolicyArns"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         // AWS's own policies grant what the local cloud does not check (an agent's own calls).
         if !managed.contains(":iam::aws:") {
@@ -151,10 +184,11 @@ fn function(world: &mut World, scope: &Scope, p: &Value) -> Result<Made, String>
     let name = text(p, "FunctionName");
     let arn = names::arn("lambda", &scope.region, &scope.account, &format!("function:{name}"));
     let (bucket, key) = (text(&p["Code"], "S3Bucket"), text(&p["Code"], "S3Key"));
-    if !world.buckets.get(&bucket).is_some_and(|b| b.objects.contains_key(&key)) {
-        return Err(format!("its code {bucket}/{key} does not exist"));
+    // Code comes from the function's own region, the role from its own account.
+    if !world.buckets.get(&bucket).is_some_and(|b| b.region == scope.region && b.objects.contains_key(&key)) {
+        return Err(format!("its code {bucket}/{key} does not exist in {}", scope.region));
     }
-    if !world.roles.contains_key(&text(p, "Role")) {
+    if !world.roles.contains_key(&text(p, "Role")) || names::account_of(&text(p, "Role")) != scope.account {
         return Err("its role does not exist".into());
     }
     let environment = p["Environment"]["Variables"].as_object().into_iter().flatten();
@@ -169,7 +203,7 @@ fn function(world: &mut World, scope: &Scope, p: &Value) -> Result<Made, String>
 
 fn machine(world: &mut World, scope: &Scope, p: &Value) -> Result<Made, String> {
     let place = &p["DefinitionS3Location"];
-    let found = world.buckets.get(&text(place, "Bucket")).and_then(|b| b.objects.get(&text(place, "Key")));
+    let found = world.buckets.get(&text(place, "Bucket")).filter(|b| b.region == scope.region).and_then(|b| b.objects.get(&text(place, "Key")));
     let mut definition = found.ok_or_else(|| format!("there is no definition {}", text(place, "Key")))?.text.clone();
     for (name, value) in p["DefinitionSubstitutions"].as_object().into_iter().flatten() {
         if !definition.contains(&format!("${{{name}}}")) {

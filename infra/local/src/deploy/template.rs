@@ -76,12 +76,13 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    /// Parameters with their defaults, checked; pseudo parameters; conditions.
-    pub fn new(account: &str, region: &str, stack: &str, template: &Value, given: &BTreeMap<String, String>) -> Result<Scope, DeployError> {
+    /// Parameters with their defaults, checked; pseudo parameters; conditions. `id` = the stack's ARN.
+    pub fn new(id: &str, template: &Value, given: &BTreeMap<String, String>) -> Result<Scope, DeployError> {
+        let (account, region, stack) = (names::account_of(id), names::region_of(id), id.split('/').nth(1).unwrap_or_default());
         let mut references: BTreeMap<String, Value> = BTreeMap::new();
-        for (name, value) in
-            [("Region", region), ("AccountId", account), ("StackName", stack), ("Partition", names::partition(region)), ("URLSuffix", names::suffix(region))]
-        {
+        let (partition, suffix) = (names::partition(region), names::suffix(region));
+        let pseudo = [("Region", region), ("AccountId", account), ("StackName", stack), ("StackId", id), ("Partition", partition), ("URLSuffix", suffix)];
+        for (name, value) in pseudo {
             references.insert(format!("AWS::{name}"), json!(value));
         }
         references.insert("AWS::NoValue".into(), json!({"Ref": "AWS::NoValue"}));
@@ -249,11 +250,13 @@ mod tests {
     #[test]
     fn short_tags_and_intrinsics() {
         let t = parse("Parameters:\n  P: {Type: String, Default: x}\nConditions:\n  C: !Equals [!Ref P, x]\nA: !If [C, !Sub 'a-${P}-${AWS::Region}', no]\nB: !Select [1, !Cidr [10.64.0.0/20, 3, 10]]\nN: {K: !Ref 'AWS::NoValue', L: 1}\n").expect("yaml");
-        let scope = Scope::new("111122223333", "us-east-1", "s", &t, &BTreeMap::new()).expect("scope");
+        let id = "arn:aws:cloudformation:us-east-1:111122223333:stack/s/u";
+        let scope = Scope::new(id, &t, &BTreeMap::new()).expect("scope");
         assert_eq!(scope.resolve(&t["A"]).expect("A"), json!("a-x-us-east-1"));
         assert_eq!(scope.resolve(&t["B"]).expect("B"), json!("10.64.4.0/22"));
         assert_eq!(scope.resolve(&t["N"]).expect("N"), json!({"L": 1}));
         assert!(scope.resolve(&json!({"Fn::Transform": []})).is_err());
-        assert!(Scope::new("1", "r", "s", &t, &[("Q".to_string(), String::new())].into()).is_err());
+        assert_eq!(scope.resolve(&json!({"Fn::Sub": "${AWS::StackName} ${AWS::StackId}"})).expect("sub"), json!(format!("s {id}")));
+        assert!(Scope::new("arn:aws:cloudformation:r:1:stack/s/u", &t, &[("Q".to_string(), String::new())].into()).is_err());
     }
 }

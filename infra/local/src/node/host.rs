@@ -192,6 +192,10 @@ impl Host for SimHost {
         Ok(chain::rpc(&mut self.cloud.world(), &self.instance, path, now))
     }
 
+    async fn reaches(&self, ip: &str, port: u16) -> bool {
+        self.cloud.reaches(&self.instance, ip, port)
+    }
+
     async fn sleep(&self, seconds: u64) {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
@@ -204,14 +208,14 @@ impl Host for SimHost {
         Ok(self.cloud.world().bytes(count))
     }
 
-    async fn get_object(&self, bucket: &str, _: &str, key: &str) -> Result<Option<Vec<u8>>, Fault> {
+    async fn get_object(&self, bucket: &str, region: &str, key: &str) -> Result<Option<Vec<u8>>, Fault> {
         self.cloud.pass(crate::latency::API_CALL).await;
-        Ok(self.cloud.node_get(&self.role(), bucket, key).map_err(refused)?.map(String::into_bytes))
+        Ok(self.cloud.node_get(&self.role(), bucket, region, key).map_err(refused)?.map(String::into_bytes))
     }
 
-    async fn put_object(&self, bucket: &str, _: &str, key: &str, bytes: &[u8]) -> Result<bool, Fault> {
+    async fn put_object(&self, bucket: &str, region: &str, key: &str, bytes: &[u8]) -> Result<bool, Fault> {
         self.cloud.pass(crate::latency::API_CALL).await;
-        self.cloud.node_put(&self.role(), bucket, key, &String::from_utf8_lossy(bytes)).map_err(refused)
+        self.cloud.node_put(&self.role(), bucket, region, key, &String::from_utf8_lossy(bytes)).map_err(refused)
     }
 
     async fn log(&self, _: usize) -> Result<String, Fault> {

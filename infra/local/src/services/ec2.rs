@@ -1,10 +1,10 @@
 //! EC2: instances, volumes and tags. Describe calls are in `ec2_describe`.
 
-use super::{ec2_describe, only, text, texts};
+use super::{ec2_describe, ec2_peering, ec2_routes, ec2_rules, only, quotas, text, texts};
 use crate::cloud::{ApiError, Call, Cloud, Reply};
 use crate::iam::Keys;
 use crate::latency::{AGENT, BOOT, LAG, TERMINATE};
-use crate::world::{Instance, Tags, Volume, World};
+use crate::world::{Instance, Plain, Tags, Volume, World};
 use crate::{chain, names};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -17,9 +17,19 @@ pub(crate) fn call(cloud: &Cloud, call: &Call) -> Reply {
     match call.action.as_str() {
         "RunInstances" => run_instances(cloud, &mut world, call, now),
         "TerminateInstances" => terminate_instances(cloud, &mut world, call, now),
-        "CreateTags" => create_tags(cloud, &mut world, call),
+        "CreateTags" => create_tags(cloud, &mut world, call, now),
         "AttachVolume" => attach_volume(cloud, &mut world, call, now),
         "DeleteVolume" => delete_volume(cloud, &mut world, call),
+        "CreateVpcPeeringConnection" => ec2_peering::create(cloud, &mut world, call, now),
+        "AcceptVpcPeeringConnection" => ec2_peering::accept(cloud, &mut world, call, now),
+        "DeleteVpcPeeringConnection" => ec2_peering::delete(cloud, &mut world, call, now),
+        "DescribeVpcPeeringConnections" => ec2_peering::describe(cloud, &world, call, now),
+        "CreateRoute" => ec2_routes::create(cloud, &mut world, call, now),
+        "DeleteRoute" => ec2_routes::delete(cloud, &mut world, call, now),
+        "DescribeRouteTables" => ec2_routes::describe(cloud, &world, call, now),
+        "AuthorizeSecurityGroupIngress" => ec2_rules::authorize(cloud, &mut world, call, now),
+        "RevokeSecurityGroupIngress" => ec2_rules::revoke(cloud, &mut world, call, now),
+        "DescribeSecurityGroupRules" => ec2_rules::describe(cloud, &world, call),
         _ => ec2_describe::call(cloud, &mut world, call, now),
     }
 }
@@ -36,6 +46,12 @@ pub(crate) fn settle(world: &mut World, now: u64) {
     }
     // EC2 lists a terminated instance for about an hour.
     world.instances.retain(|_, i| i.state(now) != "terminated" || now < i.ended_ms + 3_600_000);
+    world.peerings.retain(|_, p| !p.is_forgotten(now));
+}
+
+/// A change of networks: every block that is due was made in the networks as they were.
+pub(crate) fn before_change(world: &mut World, now: u64) {
+    chain::advance(world, now);
 }
 
 fn tag_keys(prefix: &str, tags: &Tags) -> Keys {
@@ -49,6 +65,24 @@ pub(crate) fn resource_keys(tags: &Tags) -> Keys {
     keys
 }
 
+/// Condition keys of tags that a call sets.
+pub(crate) fn request_keys(tags: &Tags) -> Keys {
+    let mut keys = tag_keys("aws:RequestTag", tags);
+    keys.insert("aws:TagKeys".into(), tags.keys().cloned().collect());
+    keys
+}
+
+/// Tags that a call puts on what it makes. Tags for anything else are refused.
+pub(crate) fn only_tags_for(params: &Value, kind: &str) -> Result<Tags, ApiError> {
+    for spec in params.get("TagSpecification").and_then(Value::as_array).into_iter().flatten() {
+        only(spec, &["ResourceType", "Tag"])?;
+        if text(spec, "ResourceType") != kind {
+            return Err(ApiError::new("InvalidParameterValue", 400, format!("'{}' is not a valid taggable resource type", text(spec, "ResourceType"))));
+        }
+    }
+    Ok(requested(params, kind))
+}
+
 fn requested(params: &Value, kind: &str) -> Tags {
     let specs = params.get("TagSpecification").and_then(Value::as_array).into_iter().flatten();
     let tags = specs.filter(|s| text(s, "ResourceType") == kind).flat_map(|s| s["Tag"].as_array().cloned().unwrap_or_default());
@@ -60,18 +94,23 @@ fn run_instances(cloud: &Cloud, world: &mut World, call: &Call, now: u64) -> Rep
     only(p, &["LaunchTemplate", "InstanceType", "SubnetId", "MinCount", "MaxCount", "ClientToken", "TagSpecification", "BlockDeviceMapping"])?;
     let account = call.principal.account.clone();
     let invalid = |code: &str, what: &str| ApiError::new(code, 400, what.to_string());
-    let template = world.plain.get(text(&p["LaunchTemplate"], "LaunchTemplateId")).filter(|t| t.account == account && t.region == call.region).cloned();
+    let template = world
+        .plain
+        .get(text(&p["LaunchTemplate"], "LaunchTemplateId"))
+        .filter(|t| t.kind == "AWS::EC2::LaunchTemplate" && t.account == account && t.region == call.region)
+        .cloned();
     let template = template.ok_or_else(|| invalid("InvalidLaunchTemplateId.NotFound", "The specified launch template does not exist"))?;
     let data = &template.properties["LaunchTemplateData"];
-    let subnet = world.plain.get(text(p, "SubnetId")).filter(|s| s.account == account).cloned();
+    let subnet = world.plain.get(text(p, "SubnetId")).filter(|s| s.kind == "AWS::EC2::Subnet" && s.account == account && s.region == call.region).cloned();
     let subnet = subnet.ok_or_else(|| invalid("InvalidSubnetID.NotFound", "The subnet ID does not exist"))?;
     let count: usize = text(p, "MaxCount").parse().map_err(|_| invalid("InvalidParameterValue", "MaxCount"))?;
     if text(p, "MinCount") != text(p, "MaxCount") || count == 0 {
         return Err(ApiError::new("InvalidParameterValue", 400, "the local cloud starts all or none: MinCount must equal MaxCount"));
     }
-    let profile = world.plain.get(text(&data["IamInstanceProfile"], "Arn")).cloned();
+    let profile = world.plain.get(text(&data["IamInstanceProfile"], "Arn")).filter(|p| p.account == account).cloned();
     let profile = profile.ok_or_else(|| invalid("InvalidParameterValue", "Invalid IAM Instance Profile"))?;
-    let role = profile.properties["Roles"][0].as_str().and_then(|name| world.roles.keys().find(|a| a.ends_with(&format!("/{name}")))).cloned();
+    let is_role = |arn: &&String, name: &str| names::account_of(arn) == account && arn.ends_with(&format!("/{name}"));
+    let role = profile.properties["Roles"][0].as_str().and_then(|name| world.roles.keys().find(|a| is_role(a, name))).cloned();
     let role = role.ok_or_else(|| invalid("InvalidParameterValue", "the instance profile has no role"))?;
     let groups = texts(data.get("SecurityGroupIds"));
     authorize_run(cloud, world, call, &subnet.id, &template.id, text(data, "ImageId"), &groups, &role)?;
@@ -84,6 +123,7 @@ fn run_instances(cloud: &Cloud, world: &mut World, call: &Call, now: u64) -> Rep
         }
         return Ok(ec2_describe::reservation(world, &ids, now));
     }
+    quotas::spare_vcpus(world, &account, &call.region, text(p, "InstanceType"), count, now)?;
     let reservation = world.id("r");
     let mut ids = vec![];
     for launch_index in 0..count {
@@ -131,11 +171,17 @@ fn run_instances(cloud: &Cloud, world: &mut World, call: &Call, now: u64) -> Rep
     Ok(ec2_describe::reservation(world, &ids, now))
 }
 
+/// A key by its id in the caller's account, or by its ARN in any; always of the call's region.
+fn kms_key<'a>(world: &'a World, call: &Call, key: &str) -> Option<&'a Plain> {
+    let own = |k: &Plain| k.id == key && k.account == call.principal.account;
+    world.of_kind("AWS::KMS::Key").find(|k| k.region == call.region && (own(k) || names::kms_arn(k) == key))
+}
+
 fn make_volume(world: &mut World, call: &Call, subnet: &Value, mapping: &Value, instance: &str) -> Result<Volume, ApiError> {
     let ebs = &mapping["Ebs"];
     only(ebs, &["VolumeSize", "VolumeType", "Encrypted", "KmsKeyId", "DeleteOnTermination"])?;
     let key = text(ebs, "KmsKeyId");
-    if !key.is_empty() && !world.plain.values().any(|k| k.kind == "AWS::KMS::Key" && (k.id == key || names::kms_arn(k) == key)) {
+    if !key.is_empty() && kms_key(world, call, key).is_none() {
         return Err(ApiError::new("InvalidKmsKey.NotFound", 400, format!("the key {key} does not exist")));
     }
     Ok(Volume {
@@ -166,9 +212,7 @@ fn authorize_run(cloud: &Cloud, world: &World, call: &Call, subnet: &str, templa
     let with = |more: Keys| base.clone().into_iter().chain(more).collect::<Keys>();
     for kind in ["instance", "volume"] {
         let tags = requested(&call.params, kind);
-        let mut keys = tag_keys("aws:RequestTag", &tags);
-        keys.insert("aws:TagKeys".into(), tags.keys().cloned().collect());
-        let keys = with(keys);
+        let keys = with(request_keys(&tags));
         check("ec2:RunInstances", &arn(kind, "*", account), &keys)?;
         if !tags.is_empty() {
             let mut keys = keys;
@@ -186,7 +230,7 @@ fn authorize_run(cloud: &Cloud, world: &World, call: &Call, subnet: &str, templa
     check("iam:PassRole", role, &Keys::from([("iam:PassedToService".into(), vec![names::service_host("ec2", &call.region)])]))?;
     for m in call.params["BlockDeviceMapping"].as_array().into_iter().flatten() {
         let key = text(&m["Ebs"], "KmsKeyId");
-        if let Some(found) = world.plain.values().find(|k| k.kind == "AWS::KMS::Key" && (k.id == key || names::kms_arn(k) == key)) {
+        if let Some(found) = kms_key(world, call, key) {
             let mut keys = Keys::from([("kms:ViaService".to_string(), vec![format!("ec2.{}.{}", call.region, names::suffix(&call.region))])]);
             keys.insert("kms:GrantIsForAWSResource".into(), vec!["true".into()]);
             for action in ["CreateGrant", "DescribeKey", "Decrypt", "GenerateDataKeyWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo"] {
@@ -224,25 +268,30 @@ fn terminate_instances(cloud: &Cloud, world: &mut World, call: &Call, now: u64) 
     Ok(json!({"instancesSet": changes}))
 }
 
-fn create_tags(cloud: &Cloud, world: &mut World, call: &Call) -> Reply {
+/// Tags of what the caller's account has in the call's region, with its type.
+fn taggable<'a>(world: &'a mut World, call: &Call, id: &str, now: u64) -> Option<(&'static str, &'a mut Tags)> {
+    let (account, region) = (&call.principal.account, &call.region);
+    if let Some(i) = world.instances.get_mut(id).filter(|i| i.account == *account && i.region == *region) {
+        return Some(("instance", &mut i.tags));
+    }
+    if let Some(v) = world.volumes.get_mut(id).filter(|v| v.account == *account && v.region == *region) {
+        return Some(("volume", &mut v.tags));
+    }
+    ec2_peering::own_tags(world.peerings.get_mut(id)?, call, now).map(|tags| (ec2_peering::KIND, tags))
+}
+
+fn create_tags(cloud: &Cloud, world: &mut World, call: &Call, now: u64) -> Reply {
     only(&call.params, &["ResourceId", "Tag"])?;
     let added: Tags = call.params["Tag"].as_array().into_iter().flatten().map(|t| (text(t, "Key").into(), text(t, "Value").into())).collect();
     for id in texts(call.params.get("ResourceId")) {
-        let (kind, tags, owner) = match (world.instances.get(&id), world.volumes.get(&id)) {
-            (Some(i), _) => ("instance", i.tags.clone(), i.account.clone()),
-            (_, Some(v)) => ("volume", v.tags.clone(), v.account.clone()),
-            _ => return Err(ApiError::new("InvalidID", 400, format!("The ID '{id}' is not valid"))),
-        };
-        let mut keys = resource_keys(&tags);
-        keys.extend(tag_keys("aws:RequestTag", &added));
-        keys.insert("aws:TagKeys".into(), added.keys().cloned().collect());
-        let arn = names::arn("ec2", &call.region, &owner, &format!("{kind}/{id}"));
-        cloud.authorize(world, &call.principal, "ec2:CreateTags", &arn, &owner, None, &keys)?;
-        if let Some(i) = world.instances.get_mut(&id) {
-            i.tags.extend(added.clone());
-        } else if let Some(v) = world.volumes.get_mut(&id) {
-            v.tags.extend(added.clone());
-        }
+        let missing = || ApiError::new("InvalidID", 400, format!("The ID '{id}' is not valid"));
+        let (kind, mut keys) = taggable(world, call, &id, now).map(|(kind, tags)| (kind, resource_keys(tags))).ok_or_else(missing)?;
+        keys.extend(request_keys(&added));
+        let owner = call.principal.account.as_str();
+        let arn = names::arn("ec2", &call.region, owner, &format!("{kind}/{id}"));
+        cloud.authorize(world, &call.principal, "ec2:CreateTags", &arn, owner, None, &keys)?;
+        let (_, tags) = taggable(world, call, &id, now).ok_or_else(missing)?;
+        tags.extend(added.clone());
     }
     Ok(json!({"return": true}))
 }

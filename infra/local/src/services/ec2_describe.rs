@@ -1,12 +1,15 @@
 //! EC2's reads: filters, pages, and the lag between a write and what reads show of it.
 
 use super::ec2::resource_keys;
-use super::{only, text, texts};
+use super::{only, quotas, text, texts};
 use crate::cloud::{ApiError, Call, Cloud, Reply};
 use crate::iam::Keys;
 use crate::names;
 use crate::world::{Instance, Tags, Volume, World};
 use serde_json::{Value, json};
+
+/// Threads of a core: two in every family that the suite offers (m5, m5a, m6a, m6i, t3).
+const THREADS: u32 = 2;
 
 /// Number that goes with an instance's state.
 pub(crate) fn state_code(name: &str) -> u32 {
@@ -19,7 +22,7 @@ pub(crate) fn state_code(name: &str) -> u32 {
     }
 }
 
-fn tag_set(tags: &Tags) -> Value {
+pub(crate) fn tag_set(tags: &Tags) -> Value {
     tags.iter().map(|(k, v)| json!({"key": k, "value": v})).collect()
 }
 
@@ -36,7 +39,7 @@ fn instance(world: &World, i: &Instance, now: u64) -> Value {
     json!({"instanceId": i.id, "imageId": i.ami, "instanceState": {"code": state_code(state), "name": state}, "privateIpAddress": ip,
         "amiLaunchIndex": i.launch_index, "instanceType": i.kind, "launchTime": names::time(i.launched_ms),
         "placement": {"availabilityZone": i.zone}, "subnetId": i.subnet, "blockDeviceMapping": devices, "clientToken": i.token,
-        "tagSet": tag_set(&i.tags)})
+        "cpuOptions": {"coreCount": quotas::vcpus(&i.kind) / THREADS, "threadsPerCore": THREADS}, "tagSet": tag_set(&i.tags)})
 }
 
 /// The answer to RunInstances.
@@ -54,6 +57,21 @@ fn tag_filter(filter: &Value, tags: &Tags) -> Option<bool> {
 
 fn unknown(filter: &Value) -> ApiError {
     ApiError::new("InvalidParameterValue", 400, format!("The filter '{}' is invalid", text(filter, "Name")))
+}
+
+/// Whether a resource passes every filter of a call. `values` = what it has for a filter's name, `None` = there is no such filter.
+pub(crate) fn passes(params: &Value, tags: &Tags, values: impl Fn(&str) -> Option<Vec<String>>) -> Result<bool, ApiError> {
+    let mut fits = true;
+    for filter in params.get("Filter").and_then(Value::as_array).into_iter().flatten() {
+        fits &= match tag_filter(filter, tags) {
+            Some(fits) => fits,
+            None => {
+                let has = values(text(filter, "Name")).ok_or_else(|| unknown(filter))?;
+                texts(filter.get("Value")).iter().any(|wanted| has.contains(wanted))
+            }
+        };
+    }
+    Ok(fits)
 }
 
 /// Reads of EC2; everything else is refused.

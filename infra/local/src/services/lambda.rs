@@ -1,9 +1,11 @@
 //! Lambda: cold starts, time-outs, a process that can die, and the resource policy of each function.
 
 use super::text;
-use crate::cloud::{ApiError, Call, Cloud, PROCESS, Reply, Run};
+use crate::cloud::{ApiError, Call, Cloud, PROCESS, Reply, Run, RunError};
 use crate::iam::{Keys, access_key};
 use crate::latency::{COLD_START, WARM_START};
+use crate::names;
+use crate::world::{Function, World};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,23 +19,40 @@ pub(crate) async fn call(cloud: &Cloud, call: &Call) -> Reply {
     let name = text(&call.params, "FunctionName");
     let function = {
         let world = cloud.world();
-        let function = world.functions.values().find(|f| f.arn == name || f.arn.ends_with(&format!(":function:{name}"))).cloned();
+        let function = find(&world, &call.principal.account, &call.region, name).cloned();
         let function = function.ok_or_else(|| ApiError::new("ResourceNotFoundException", 404, format!("Function not found: {name}")))?;
-        let owner = function.arn.split(':').nth(4).unwrap_or_default().to_string();
         let policy = json!({"Statement": function.permissions});
-        cloud.authorize(&world, &call.principal, "lambda:InvokeFunction", &function.arn, &owner, Some(&policy), &Keys::new())?;
+        let owner = names::account_of(&function.arn);
+        cloud.authorize(&world, &call.principal, "lambda:InvokeFunction", &function.arn, owner, Some(&policy), &Keys::new())?;
         function
     };
+    if text(&call.params, "InvocationType") == "DryRun" {
+        return Ok(json!({"Payload": null, "DryRun": true}));
+    }
+    Ok(match run(cloud, &function, call.params["Payload"].clone()).await {
+        Ok(answer) => json!({"Payload": answer}),
+        Err((kind, message)) => json!({"Payload": {"errorType": kind, "errorMessage": message}, "FunctionError": "Unhandled"}),
+    })
+}
+
+/// A function of the region: by its name in one's own account, by its ARN in any.
+pub(crate) fn find<'a>(world: &'a World, account: &str, region: &str, name: &str) -> Option<&'a Function> {
+    let arn = if name.starts_with("arn:") { name.to_string() } else { names::arn("lambda", region, account, &format!("function:{name}")) };
+    world.functions.get(&arn).filter(|f| names::region_of(&f.arn) == region)
+}
+
+/// Runs a function once, whoever invoked it.
+pub(crate) async fn run(cloud: &Cloud, function: &Function, payload: Value) -> Result<Value, RunError> {
     let started = cloud.now_ms();
-    let cold = std::mem::replace(&mut cloud.world().functions.entry(function.arn.clone()).or_default().warm, true);
-    cloud.pass(if cold { WARM_START } else { COLD_START }).await;
+    let warm = cloud.world().functions.get_mut(&function.arn).is_some_and(|f| std::mem::replace(&mut f.warm, true));
+    cloud.pass(if warm { WARM_START } else { COLD_START }).await;
     let run = Run {
         function: function.arn.clone(),
         handler: function.handler.clone(),
         settings: function.environment.clone(),
-        region: function.arn.split(':').nth(3).unwrap_or_default().into(),
+        region: names::region_of(&function.arn).into(),
         credentials: (access_key(&function.role), "secret-of-the-local-cloud".into(), "token-of-the-local-cloud".into()),
-        payload: call.params["Payload"].clone(),
+        payload,
         cloud: cloud.clone(),
     };
     let process = Arc::new(Notify::new());
@@ -57,10 +76,7 @@ pub(crate) async fn call(cloud: &Cloud, call: &Call) -> Reply {
             }
         }
     }
-    Ok(match outcome {
-        Ok(answer) => json!({"Payload": answer}),
-        Err((kind, message)) => json!({"Payload": {"errorType": kind, "errorMessage": message}, "FunctionError": "Unhandled"}),
-    })
+    outcome
 }
 
 /// The payload that a caller sees, or the error's name and cause.
@@ -70,4 +86,23 @@ pub(crate) fn outcome(reply: Value) -> Result<Value, (String, String)> {
     }
     let payload = &reply["Payload"];
     Err((text(payload, "errorType").into(), payload.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_name_is_ones_own_and_an_arn_is_of_the_region() {
+        let arn = |account: &str| format!("arn:aws:lambda:us-east-1:{account}:function:ask");
+        let mut world = World::default();
+        for account in ["111122223333", "444455556666"] {
+            world.functions.insert(arn(account), Function { arn: arn(account), ..Function::default() });
+        }
+        let found = |account: &str, region: &str, name: &str| find(&world, account, region, name).map(|f| f.arn.clone());
+        assert_eq!(found("444455556666", "us-east-1", "ask"), Some(arn("444455556666")));
+        assert_eq!(found("444455556666", "us-east-1", &arn("111122223333")), Some(arn("111122223333")));
+        assert_eq!(found("777788889999", "us-east-1", "ask").or(found("111122223333", "eu-west-1", "ask")), None);
+        assert_eq!(found("111122223333", "eu-west-1", &arn("111122223333")), None);
+    }
 }

@@ -2,7 +2,13 @@
 
 pub mod ec2;
 mod ec2_describe;
+pub mod ec2_peering;
+mod ec2_routes;
+mod ec2_rules;
+pub mod event_rules;
+pub mod events;
 pub mod lambda;
+mod quotas;
 pub mod s3;
 mod sns;
 pub mod ssm;
@@ -23,6 +29,8 @@ pub(crate) async fn dispatch(cloud: &Cloud, call: &Call) -> Reply {
         "ssm" => ssm::call(cloud, call),
         "s3" => s3::call(cloud, call),
         "sns" => sns::call(cloud, call),
+        "events" => events::call(cloud, call),
+        "servicequotas" => quotas::call(cloud, call),
         "states" => states::call(cloud, call).await,
         "lambda" => lambda::call(cloud, call).await,
         other => Err(ApiError::new("UnknownService", 400, format!("the local cloud does not have {other}"))),

@@ -13,6 +13,7 @@ pub(crate) fn call(cloud: &Cloud, call: &Call) -> Reply {
     let mut world = cloud.world();
     let p = &call.params;
     let (bucket, key) = (text(p, "Bucket"), text(p, "Key"));
+    in_region(&world, bucket, &call.region)?;
     match call.action.as_str() {
         "GetObject" => {
             authorize(cloud, &world, &call.principal, "s3:GetObject", bucket, key)?;
@@ -54,7 +55,34 @@ pub(crate) fn call(cloud: &Cloud, call: &Call) -> Reply {
             }
             Ok(json!({}))
         }
+        "PutBucketPolicy" => {
+            allow(cloud, &world, &call.principal, "s3:PutBucketPolicy", bucket, &bucket_arn(&world, bucket)?, &Keys::new())?;
+            let policy: Option<Value> = serde_json::from_str(text(p, "Policy")).ok().filter(|v: &Value| v.get("Statement").is_some());
+            let policy = policy.ok_or_else(|| ApiError::new("MalformedPolicy", 400, "Policies must be valid JSON and have a Statement"))?;
+            if let Some(found) = world.buckets.get_mut(bucket) {
+                found.policy = policy;
+            }
+            Ok(json!({}))
+        }
+        "GetBucketPolicy" => {
+            allow(cloud, &world, &call.principal, "s3:GetBucketPolicy", bucket, &bucket_arn(&world, bucket)?, &Keys::new())?;
+            match &world.buckets[bucket].policy {
+                Value::Null => Err(ApiError::new("NoSuchBucketPolicy", 404, "The bucket policy does not exist")),
+                policy => Ok(json!({"Policy": policy.to_string()})),
+            }
+        }
         other => Err(ApiError::new("NotImplemented", 501, other.to_string())),
+    }
+}
+
+/// A bucket answers in its own region only; elsewhere S3 says where.
+fn in_region(world: &World, bucket: &str, region: &str) -> Result<(), ApiError> {
+    match world.buckets.get(bucket) {
+        Some(found) if found.region != region => {
+            let why = format!("The bucket you are attempting to access must be addressed using the specified endpoint: {}", found.region);
+            Err(ApiError::new("PermanentRedirect", 301, why))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -96,21 +124,48 @@ fn put(world: &mut World, bucket: &str, key: &str, body: &str, none: &str, match
 
 impl Cloud {
     /// A node's own access to objects, by its instance role.
-    pub(crate) fn node_get(&self, role: &str, bucket: &str, key: &str) -> Result<Option<String>, ApiError> {
+    pub(crate) fn node_get(&self, role: &str, bucket: &str, region: &str, key: &str) -> Result<Option<String>, ApiError> {
         let world = self.world();
+        in_region(&world, bucket, region)?;
         authorize(self, &world, &crate::wire::role_principal(role), "s3:GetObject", bucket, key)?;
         Ok(world.buckets[bucket].objects.get(key).map(|o| o.text.clone()))
     }
 
     /// A node's conditional write; `false` if the object is there.
-    pub(crate) fn node_put(&self, role: &str, bucket: &str, key: &str, body: &str) -> Result<bool, ApiError> {
+    pub(crate) fn node_put(&self, role: &str, bucket: &str, region: &str, key: &str, body: &str) -> Result<bool, ApiError> {
         let now = self.now_ms();
         let mut world = self.world();
+        in_region(&world, bucket, region)?;
         authorize_put(self, &world, &crate::wire::role_principal(role), bucket, key, "*")?;
         match put(&mut world, bucket, key, body, "*", "", now) {
             Ok(_) => Ok(true),
             Err(e) if e.code == "PreconditionFailed" => Ok(false),
             Err(e) => Err(e),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::*;
+    use serde_json::json;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bucket_policy_lets_another_account_into_its_own_part() {
+        let cloud = cloud();
+        cloud.make_bucket(EAST.0, EAST.1, "hub");
+        let (owner, member) = (Caller::new(&cloud, EAST.0, EAST.1), Caller::new(&cloud, WEST.0, EAST.1));
+        assert_eq!(code_of(&owner.s3("GET", "/hub?policy", "").await), (404, "NoSuchBucketPolicy"));
+        assert_eq!(code_of(&owner.s3("PUT", "/hub?policy", "{").await), (400, "MalformedPolicy"));
+        let resource = "arn:aws:s3:::hub/${aws:PrincipalAccount}/*";
+        let policy = json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": [format!("arn:aws:iam::{}:root", WEST.0)]},
+            "Action": "s3:PutObject", "Resource": resource}]});
+        assert_eq!(code_of(&member.s3("PUT", "/hub?policy", &policy.to_string()).await), (403, "AccessDenied"));
+        assert_eq!(owner.s3("PUT", "/hub?policy", &policy.to_string()).await, (204, String::new()));
+        assert_eq!(owner.s3("GET", "/hub?policy", "").await, (200, policy.to_string()));
+        assert_eq!(member.s3("PUT", "/hub/444455556666/a", "x").await.0, 200);
+        assert_eq!(code_of(&member.s3("PUT", "/hub/111122223333/a", "x").await), (403, "AccessDenied"));
+        let far = Caller::new(&cloud, EAST.0, "eu-west-1");
+        assert_eq!(code_of(&far.s3("GET", "/hub/444455556666/a", "").await), (301, "PermanentRedirect"));
     }
 }

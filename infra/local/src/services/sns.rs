@@ -13,7 +13,10 @@ pub(crate) fn call(cloud: &Cloud, call: &Call) -> Reply {
     only(&call.params, &["TopicArn", "Subject", "Message"])?;
     let mut world = cloud.world();
     let topic = text(&call.params, "TopicArn").to_string();
-    let found = world.of_kind("AWS::SNS::Topic").find(|t| t.id == topic).ok_or_else(|| ApiError::new("NotFound", 404, "Topic does not exist"))?;
+    let found = world
+        .of_kind("AWS::SNS::Topic")
+        .find(|t| t.id == topic && t.region == call.region)
+        .ok_or_else(|| ApiError::new("NotFound", 404, "Topic does not exist"))?;
     cloud.authorize(&world, &call.principal, "sns:Publish", &topic, &found.account.clone(), None, &Keys::new())?;
     world.notices.push((topic, text(&call.params, "Subject").into(), text(&call.params, "Message").into()));
     let id = world.uuid();

@@ -5,7 +5,7 @@ use crate::cloud::{ApiError, Call, Cloud, Reply};
 use crate::iam::Keys;
 use crate::latency::{DELIVERY, LAG};
 use crate::names;
-use crate::world::{Command, Invocation, World};
+use crate::world::{Command, Invocation, Plain, World};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -30,6 +30,11 @@ pub(crate) fn call(cloud: &Cloud, call: &Call) -> Reply {
     }
 }
 
+/// A document by its name, which another account or region may use too.
+fn document<'a>(world: &'a World, account: &str, region: &str, name: &str) -> Option<&'a Plain> {
+    world.of_kind("AWS::SSM::Document").find(|d| d.id == name && d.account == account && d.region == region)
+}
+
 fn send_command(cloud: &Cloud, call: &Call) -> Reply {
     let p = &call.params;
     only(p, &["DocumentName", "Comment", "InstanceIds", "MaxConcurrency", "MaxErrors", "TimeoutSeconds", "Parameters"])?;
@@ -37,8 +42,8 @@ fn send_command(cloud: &Cloud, call: &Call) -> Reply {
     let mut world = cloud.world();
     let (account, region) = (call.principal.account.clone(), call.region.clone());
     let name = text(p, "DocumentName").to_string();
-    let document = world.of_kind("AWS::SSM::Document").find(|d| d.id == name && d.account == account && d.region == region).cloned();
-    let document = document.ok_or_else(|| ApiError::new("InvalidDocument", 400, format!("Document with name {name} does not exist.")))?;
+    let found = document(&world, &account, &region, &name).cloned();
+    let document = found.ok_or_else(|| ApiError::new("InvalidDocument", 400, format!("Document with name {name} does not exist.")))?;
     let instances = texts(p.get("InstanceIds"));
     if instances.len() > 50 || text(p, "Comment").len() > 100 {
         return Err(ApiError::new("ValidationException", 400, "at most 50 instance ids, at most 100 characters of comment"));
@@ -48,7 +53,8 @@ fn send_command(cloud: &Cloud, call: &Call) -> Reply {
     for id in &instances {
         let arn = names::arn("ec2", &region, &account, &format!("instance/{id}"));
         cloud.authorize(&world, &call.principal, "ssm:SendCommand", &arn, &account, None, &ec2_describe::instance_keys(&world, id, "ssm:resourceTag"))?;
-        if !is_online(&world, id, now) {
+        let ours = world.instances.get(id).is_some_and(|i| i.account == account && i.region == region);
+        if !ours || !is_online(&world, id, now) {
             return Err(ApiError::new("InvalidInstanceId", 400, format!("Instances [[{id}]] not in a valid state for account {account}")));
         }
     }
@@ -114,10 +120,14 @@ fn status(c: &Command) -> &'static str {
     }
 }
 
+fn is_own(c: &Command, call: &Call) -> bool {
+    c.account == call.principal.account && c.region == call.region
+}
+
 fn list_commands(world: &World, call: &Call, now: u64) -> Reply {
     only(&call.params, &["Filters", "MaxResults", "NextToken"])?;
     let mut found: Vec<&Command> = vec![];
-    for c in world.commands.values().filter(|c| c.account == call.principal.account && c.region == call.region && c.visible_ms <= now) {
+    for c in world.commands.values().filter(|c| is_own(c, call) && c.visible_ms <= now) {
         let mut fits = true;
         for f in call.params["Filters"].as_array().into_iter().flatten() {
             fits &= match text(f, "key") {
@@ -146,7 +156,7 @@ fn list_invocations(world: &World, call: &Call, now: u64) -> Reply {
     let id = text(&call.params, "CommandId");
     let mut all: Vec<Value> = vec![];
     // An unknown or too fresh command has no invocations yet; it is not an error here.
-    if let Some(c) = world.commands.get(id).filter(|c| c.account == call.principal.account && c.visible_ms <= now) {
+    if let Some(c) = world.commands.get(id).filter(|c| is_own(c, call) && c.visible_ms <= now) {
         for (instance, i) in &c.invocations {
             let shown: String = i.output.chars().take(SHOWN).collect();
             all.push(json!({"CommandId": id, "InstanceId": instance, "DocumentName": c.document, "Comment": c.comment, "Status": i.status,
@@ -191,7 +201,8 @@ fn cancel_command(cloud: &Cloud, call: &Call) -> Reply {
     let mut world = cloud.world();
     cloud.authorize(&world, &call.principal, "ssm:CancelCommand", "*", &call.principal.account, None, &Keys::new())?;
     let id = text(&call.params, "CommandId");
-    let command = world.commands.get_mut(id).ok_or_else(|| ApiError::new("InvalidCommandId", 400, "The command ID is not valid"))?;
+    let command =
+        world.commands.get_mut(id).filter(|c| is_own(c, call)).ok_or_else(|| ApiError::new("InvalidCommandId", 400, "The command ID is not valid"))?;
     command.invocations.values_mut().filter(|i| !ended(&i.status)).for_each(|i| i.status = "Cancelled".into());
     Ok(json!({}))
 }
@@ -204,8 +215,8 @@ fn deliver(cloud: &Cloud, command: &str, instance: &str) {
         let (order, content) = {
             let now = cloud.now_ms();
             let mut world = cloud.world();
-            let document = world.commands.get(&command).map(|c| c.document.clone()).unwrap_or_default();
-            let content = world.plain.get(&document).map(|d| d.properties["Content"].clone()).unwrap_or_default();
+            let content = world.commands.get(&command).and_then(|c| document(&world, &c.account, &c.region, &c.document));
+            let content = content.map(|d| d.properties["Content"].clone()).unwrap_or_default();
             if !is_online(&world, &instance, now) {
                 return;
             }

@@ -3,6 +3,7 @@
 use super::{only, text};
 use crate::cloud::{ApiError, Call, Cloud, Reply};
 use crate::iam::Keys;
+use crate::names;
 use crate::world::Execution;
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ pub(crate) async fn call(cloud: &Cloud, call: &Call) -> Reply {
         "StartExecution" => {
             only(p, &["stateMachineArn", "name", "input"])?;
             let machine = text(p, "stateMachineArn");
-            cloud.authorize(&cloud.world(), &call.principal, "states:StartExecution", machine, &call.principal.account, None, &Keys::new())?;
+            authorize(cloud, call, machine)?;
             let input = serde_json::from_str(text(p, "input")).map_err(|e| ApiError::new("InvalidExecutionInput", 400, e.to_string()))?;
             let arn = cloud.start(machine, text(p, "name"), input)?;
             let started = cloud.world().executions[&arn].start_ms;
@@ -24,21 +25,29 @@ pub(crate) async fn call(cloud: &Cloud, call: &Call) -> Reply {
         }
         "DescribeExecution" => {
             only(p, &["executionArn"])?;
-            let world = cloud.world();
             let arn = text(p, "executionArn");
-            cloud.authorize(&world, &call.principal, "states:DescribeExecution", arn, &call.principal.account, None, &Keys::new())?;
+            authorize(cloud, call, arn)?;
+            let world = cloud.world();
             let e = world.executions.get(arn).ok_or_else(|| ApiError::new("ExecutionDoesNotExist", 400, format!("Execution Does Not Exist: '{arn}'")))?;
             Ok(describe(e))
         }
         "StopExecution" => {
             only(p, &["executionArn", "error", "cause"])?;
             let arn = text(p, "executionArn").to_string();
-            cloud.authorize(&cloud.world(), &call.principal, "states:StopExecution", &arn, &call.principal.account, None, &Keys::new())?;
+            authorize(cloud, call, &arn)?;
             cloud.stop(&arn, "ABORTED", text(p, "error"), text(p, "cause"));
             Ok(json!({"stopDate": cloud.now_ms() as f64 / 1000.0}))
         }
         other => Err(ApiError::new("UnknownOperationException", 400, other.to_string())),
     }
+}
+
+/// Machines and executions have no policy of their own: nobody outside their account may touch them, nor may another region's endpoint.
+fn authorize(cloud: &Cloud, call: &Call, arn: &str) -> Result<(), ApiError> {
+    if names::region_of(arn) != call.region {
+        return Err(ApiError::new("InvalidArn", 400, format!("Invalid Arn: '{arn}' is not of the region {}", call.region)));
+    }
+    cloud.authorize(&cloud.world(), &call.principal, &format!("states:{}", call.action), arn, names::account_of(arn), None, &Keys::new())
 }
 
 /// An execution as DescribeExecution shows it.

@@ -252,7 +252,8 @@ async fn invoke(scope: &Scope, arguments: Value) -> Result<Value, Failure> {
 async fn child(scope: &Scope, arguments: Value) -> Result<Value, Failure> {
     let machine = text(&arguments, "StateMachineArn");
     let who = crate::wire::role_principal(&scope.role);
-    let allowed = scope.cloud.authorize(&scope.cloud.world(), &who, "states:StartExecution", &machine, &who.account, None, &Default::default());
+    let allowed =
+        scope.cloud.authorize(&scope.cloud.world(), &who, "states:StartExecution", &machine, crate::names::account_of(&machine), None, &Default::default());
     allowed.map_err(|e| ("StepFunctions.AccessDeniedException".to_string(), e.message))?;
     let arn =
         scope.cloud.start(&machine, &text(&arguments, "Name"), arguments["Input"].clone()).map_err(|e| (format!("StepFunctions.{}", e.code), e.message))?;

@@ -1,11 +1,14 @@
-//! Executions: start, watch over, end, and tell EventBridge's rules.
+//! Executions: start, watch over, end, and tell EventBridge.
 
 use super::interpreter::{Ended, Scope, interpret};
 use crate::cloud::{ApiError, Cloud};
+use crate::names;
+use crate::services::events::Bus;
 use crate::services::states::{PAYLOAD, describe};
 use crate::world::Execution;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -86,33 +89,18 @@ impl Cloud {
 
     fn end(&self, arn: &str, status: &str, output: Value, error: &str, cause: &str) {
         let now = self.now_ms();
-        let event = {
+        let detail = {
             let mut world = self.world();
             let Some(e) = world.executions.get_mut(arn).filter(|e| e.status == "RUNNING") else { return };
             (e.status, e.output, e.error, e.cause, e.stop_ms) = (status.into(), output, error.into(), cause.into(), now);
             let mut detail = describe(e);
             detail["stateMachineArn"] = json!(e.machine);
-            json!({"source": "aws.states", "detail-type": "Step Functions Execution Status Change", "detail": detail, "resources": [arn]})
+            detail
         };
         self.0.kills.lock().unwrap_or_else(|p| p.into_inner()).remove(arn);
         self.changed();
-        self.emit(event);
-    }
-
-    /// EventBridge: every rule whose pattern fits starts its targets.
-    fn emit(&self, event: Value) {
-        let rules: Vec<Value> = self.world().of_kind("AWS::Events::Rule").map(|r| r.properties.clone()).collect();
-        for rule in rules.iter().filter(|r| fits(&r["EventPattern"], &event)) {
-            for target in rule["Targets"].as_array().into_iter().flatten() {
-                let machine = target["Arn"].as_str().unwrap_or_default().to_string();
-                let name = format!("settle-{}", self.world().uuid());
-                let role = crate::wire::role_principal(target["RoleArn"].as_str().unwrap_or_default());
-                let allowed = self.authorize(&self.world(), &role, "states:StartExecution", &machine, &role.account, None, &Default::default());
-                if allowed.is_ok() {
-                    let _ = self.start(&machine, &name, event.clone());
-                }
-            }
-        }
+        let bus = Bus::default(names::account_of(arn), names::region_of(arn));
+        self.tell_bus(&bus, "aws.states", "Step Functions Execution Status Change", detail, arn);
     }
 
     /// Executions that a process left running are found aborted by the next one, as after StopExecution.
@@ -132,27 +120,15 @@ impl Cloud {
         }
     }
 
-    /// Whether any execution runs.
+    /// Whether any execution runs, or a function has still to be given an event.
     pub fn is_busy(&self) -> bool {
-        self.world().executions.values().any(|e| e.status == "RUNNING")
+        self.0.deliveries.load(Ordering::Relaxed) > 0 || self.world().executions.values().any(|e| e.status == "RUNNING")
     }
 
-    /// Waits until no execution runs.
+    /// Waits until that is over.
     pub async fn idle(&self) {
         while self.is_busy() {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
-    }
-}
-
-/// EventBridge's matching: lists of values and `prefix`, at every level.
-fn fits(pattern: &Value, event: &Value) -> bool {
-    match pattern {
-        Value::Object(fields) => fields.iter().all(|(k, p)| fits(p, &event[k])),
-        Value::Array(options) => options.iter().any(|o| match o.get("prefix").and_then(Value::as_str) {
-            Some(prefix) => event.as_str().is_some_and(|e| e.starts_with(prefix)),
-            None => o == event,
-        }),
-        _ => false,
     }
 }

@@ -30,7 +30,7 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     // The time is the hub's to choose; everything else must follow from the plan and from this node's own init.
     let time = genesis["genesis_time"].as_str().unwrap_or_default();
     let validators = check(&genesis, &base, &own, &Spec::of(&plan, &names, time, &root))?;
-    let ruler = root_address(&validators, plan.root_keys, plan.root_threshold)?;
+    let ruler = root_address(&validators, &plan.root_holders, plan.root_threshold)?;
     // Who is root is fixed for the chain's life: irita itself must compute the address that the genesis has.
     if plan.root_holders.contains(&job.node.name) && job.text(&job.at.identity(ROOT_ADDRESS))? != ruler {
         return Err(Fault::new(Class::Conflict, format!("the genesis makes {ruler} root, this node's irita computed another address")));

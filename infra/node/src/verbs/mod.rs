@@ -42,9 +42,10 @@ impl<H: Host> Job<'_, H> {
         fault::parse(name, self.order.params.get(name).cloned().unwrap_or(Value::Null))
     }
 
-    /// Key of an exchange object of a node.
+    /// Key of an exchange object of a node, whosever it is.
     pub fn key(&self, node: &str, name: &str) -> String {
-        ids::exchange_key(&self.order.network, &self.order.execution, &self.order.member, node, name)
+        let of = self.order.nodes.iter().find(|n| n.name == node).map(|n| n.member.as_str()).filter(|m| !m.is_empty());
+        ids::exchange_key(&self.order.network, &self.order.execution, of.unwrap_or(&self.order.member), node, name)
     }
 
     /// Puts one public thing for the others and gives its hash. "Already there" must be the same bytes.

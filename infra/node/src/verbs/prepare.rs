@@ -3,12 +3,19 @@
 use super::Job;
 use crate::host::Host;
 use crate::{answers, certificate, journal};
-use domain::{Class, Fault, ids};
+use domain::order::OrderNode;
+use domain::plan::Plan;
+use domain::{Class, Fault, ids, node_config};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Operator key's name in the keyring.
 pub(crate) const OPERATOR: &str = "operator";
+
+/// Port that validators dial.
+const PEER_PORT: u16 = 26656;
+/// A way that is not there after this many seconds is not going to be.
+const REACH_S: u64 = 40;
 
 /// Mounts data and identity (and looks at the authority volume), each found by its volume id; a disk is formatted only if it
 /// is blank and the order says that it is ours.
@@ -56,6 +63,15 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     if !pins.plan_sha256.is_empty() && pins.plan_sha256 != plan_sha256 {
         return Err(Fault::new(Class::Conflict, "this identity has agreed to another plan already"));
     }
+    let plan = job.get(&ids::plan_key(&job.order.network, &job.order.execution), &plan_sha256).await?;
+    let plan: Plan = serde_json::from_slice(&plan).map_err(|e| Fault::internal(format!("plan: {e}")))?;
+    // What the member agreed to when it joined is its own stack's word, not the order's.
+    let agreement: String = job.param("agreement")?;
+    if !agreement.is_empty() && agreement != plan.agreement() {
+        let why = format!("this member agreed to `{agreement}`, the plan is `{}`", plan.agreement());
+        return Err(Fault::new(Class::Conflict, why));
+    }
+    check_reach(job, &plan).await?;
     pins.plan_sha256 = plan_sha256;
     let (key_pem, node_id, base) = keys(job, image, &chain_id).await?;
     let operator = operator(job, image).await?;
@@ -71,6 +87,39 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
         answer["base_sha256"] = json!(job.put("base-genesis.json", base.as_bytes()).await?);
     }
     Ok(answer)
+}
+
+/// Whether this node reaches the other members' nodes that it will dial, by a real connection: nobody listens yet, but a machine
+/// that refuses it has been reached. Peerings, routes and rules that came last may need some seconds.
+async fn check_reach<H: Host>(job: &Job<'_, H>, plan: &Plan) -> Result<(), Fault> {
+    let index = plan.nodes.iter().position(|n| n.name == job.node.name).ok_or_else(|| Fault::internal("not in the plan"))?;
+    let dialled: Vec<&str> = node_config::dials(index, &plan.nodes).into_iter().map(|i| plan.nodes[i].name.as_str()).collect();
+    let foreign = |n: &&OrderNode| n.member != job.node.member && dialled.contains(&n.name.as_str());
+    let mut waiting: Vec<&OrderNode> = job.order.nodes.iter().filter(foreign).collect();
+    let until = job.host.now() + REACH_S;
+    loop {
+        let mut left = vec![];
+        for node in waiting {
+            if !job.host.reaches(&node.ip, PEER_PORT).await {
+                left.push(node);
+            }
+        }
+        let Some(first) = left.first() else { return Ok(()) };
+        if job.host.now() >= until {
+            let why = format!(
+                "no way to {} of {} at {}:{PEER_PORT} ({} of {} nodes of other members cannot be reached); look at the peering, the routes of both sides and the rules of {}'s group",
+                first.name,
+                first.member,
+                first.ip,
+                left.len(),
+                dialled.len(),
+                first.member
+            );
+            return Err(Fault::new(Class::NotFound, why));
+        }
+        waiting = left;
+        job.host.sleep(2).await;
+    }
 }
 
 /// Consensus address: the first 20 bytes of the key's SHA-256, upper hex.
