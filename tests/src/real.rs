@@ -85,6 +85,8 @@ impl Real {
     /// A world in which a network of so many validators was launched.
     pub async fn launched(name: &str, number: u8, request: &Value) -> Option<Real> {
         let real = Real::open(name, number, &program("nodectl")).await?;
+        let asked = domain::request::Request::from_value(request.clone()).expect("valid");
+        real.session.gather(&asked).await.expect("everybody joins");
         let outcome = real.session.launch(request, "testnet", |_, _, _| {}).await.expect("starts");
         assert_eq!(outcome.output["status"], "launched", "{:?}\n{}", outcome.error, crate::story(&real.session));
         Some(real)

@@ -159,7 +159,8 @@ impl Request {
         };
         for field in ["network", "chain_id", "size", "validators"] {
             // Members say how many validators each has.
-            if !object.contains_key(field) && !(field == "validators" && object.contains_key("members")) {
+            let said_by_members = field == "validators" && object.contains_key("members");
+            if !object.contains_key(field) && !said_by_members {
                 return Err(Fault::field(field, "is missing", EXAMPLE));
             }
         }

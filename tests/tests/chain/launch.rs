@@ -58,3 +58,21 @@ fn seven_validators_with_three_root_keys() {
 fn nine_validators_with_nine_root_keys() {
     really(launch_and_remove(9, 9, 109));
 }
+
+#[test]
+fn three_companies_in_three_accounts_and_two_regions() {
+    really(async {
+        let mut request = fast_request(4);
+        request["members"] = json!([{"name": "founder", "account": "111122223333", "region": "us-east-1", "validators": 2},
+            {"name": "bank", "account": "444455556666", "region": "us-east-1", "validators": 1},
+            {"name": "port", "account": "777788889999", "region": "eu-west-1", "validators": 1}]);
+        let Some(real) = Real::launched("companies", 113, &request).await else { return };
+        let found = real.all_sign(30).await;
+        assert_eq!(found.manifest.approval["holders"], json!(["node0", "node2", "node3"]), "one key for each company");
+        let ranges: Vec<&str> = found.nodes.iter().map(|n| n.ip.rsplit_once('.').map(|(range, _)| range).unwrap_or_default()).collect();
+        assert!(ranges[2].starts_with("127.113.16") || ranges[2].starts_with("127.113.20"), "{ranges:?}");
+        let removal = real.session.remove("testnet", false, |_, _, _| {}).await.expect("starts");
+        assert_eq!(removal.output["status"], "removed", "{:?}", removal.error);
+        assert_eq!(report::left(real.cloud(), "testnet", &[]), Vec::<String>::new());
+    });
+}
