@@ -224,7 +224,7 @@ impl Real {
     /// Asks one of the member's functions as the hub would, in the name of the launch.
     pub async fn ask_member(&self, function: &str, params: Value) -> Result<Value, domain::Fault> {
         let execution = report::manifests(self.cloud(), "testnet").pop().expect("recorded").execution;
-        let order = json!({"member": "founder", "function": function, "network": "testnet", "execution": execution, "epoch": 1, "params": params});
+        let order = json!({"members": ["founder"], "function": function, "network": "testnet", "execution": execution, "epoch": 1, "params": params});
         self.session.call(&self.session.outputs["AskMembersFunction"], order).await
     }
 

@@ -123,6 +123,15 @@ pub fn left(cloud: &Cloud, network: &str, kept: &[String]) -> Vec<String> {
     left.extend(running.filter(|i| !owned.iter().any(|n| n.instance == i.id)).map(|i| i.id.clone()));
     let volumes = world.volumes.values().filter(|v| ours(&v.tags) && !kept.contains(&v.id));
     left.extend(volumes.filter(|v| !owned.iter().any(|n| n.volumes.contains(&v.id))).map(|v| v.id.clone()));
+    if owned.is_empty() {
+        // What peering makes belongs to the whole network.
+        let peerings = world.peerings.values().filter(|p| ours(&p.requester.tags) && p.state(now) != "deleted");
+        left.extend(peerings.map(|p| p.id.clone()));
+        let tagged = |p: &local_cloud::world::Plain| {
+            p.properties["Tags"].as_array().into_iter().flatten().any(|t| t["Key"] == ids::TAG_NETWORK && t["Value"] == network)
+        };
+        left.extend(world.of_kind("AWS::EC2::SecurityGroupIngress").filter(|p| tagged(p)).map(|p| p.id.clone()));
+    }
     for (key, object) in world.buckets.get(&bucket).into_iter().flat_map(|b| b.objects.iter()) {
         if owned.is_empty() && key.starts_with(&format!("exchange/{network}/")) {
             left.push(format!("s3://{bucket}/{key}"));

@@ -181,9 +181,9 @@ fn an_identity_moves_only_when_its_old_machine_has_ended_and_then_signs_again() 
                 .iter()
                 .map(|n| {
                     if n.name == "node2" {
-                        json!({"name": "node2", "instance": new, "ip": ip})
+                        json!({"name": "node2", "instance": new, "ip": ip, "member": "founder"})
                     } else {
-                        json!({"name": n.name, "instance": n.instance, "ip": n.ip})
+                        json!({"name": n.name, "instance": n.instance, "ip": n.ip, "member": "founder"})
                     }
                 })
                 .collect();
@@ -208,7 +208,7 @@ fn an_identity_moves_only_when_its_old_machine_has_ended_and_then_signs_again() 
             assert!(attached.contains("attaching"), "{attached}");
         }
         let sent = send().await.expect("sent");
-        let nodes = json!([{"name": "node2", "instance": new, "ip": ip}]);
+        let nodes = json!([{"name": "node2", "instance": new, "ip": ip, "member": "founder"}]);
         let mut seen = json!({});
         for _ in 0..120 {
             seen = real
