@@ -3,6 +3,7 @@
 //! Everything here is a pure function of its input, so its tests answer in seconds and every other crate can lean on it.
 
 pub mod consortium;
+pub mod facts;
 pub mod fault;
 pub mod genesis;
 pub mod guard;
