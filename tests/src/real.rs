@@ -2,6 +2,8 @@
 //! when the test ends, with everything that was started in it.
 
 use consortium::artefacts::Artefacts;
+use consortium::commands::tables;
+use consortium::lang::Lang;
 use consortium::report::{self, NetworkReport};
 use consortium::session::{Outcome, Place, Session};
 use domain::order::{NodeAnswer, NodeOrder, OrderNode};
@@ -110,7 +112,7 @@ impl Real {
             if wanted(&found) {
                 return found;
             }
-            assert!(began.elapsed().as_secs() < seconds, "{what}: not within {seconds} s\n{}", report::table(&found.nodes));
+            assert!(began.elapsed().as_secs() < seconds, "{what}: not within {seconds} s\n{}", tables::nodes(Lang::En, &found.nodes));
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
     }

@@ -99,6 +99,14 @@ pub(crate) fn scope(network: &str, execution: Option<&str>) -> Filters {
     filters
 }
 
+/// What was to be taken away is not there: that is success.
+pub(crate) fn gone(result: Result<(), Fault>) -> Result<(), Fault> {
+    match result {
+        Err(f) if f.class == domain::Class::NotFound => Ok(()),
+        other => other,
+    }
+}
+
 impl Clients {
     /// Zones of subnets.
     pub async fn subnets(&self, ids: Vec<String>) -> Result<Vec<Subnet>, Fault> {
@@ -203,9 +211,6 @@ impl Clients {
 
     /// Deletes a volume; `NotFound` is success.
     pub async fn delete_volume(&self, id: &str) -> Result<(), Fault> {
-        match self.ec2.delete_volume().volume_id(id).send().await.map_err(|e| fault("ec2", "DeleteVolume", e)) {
-            Err(f) if f.class == domain::Class::NotFound => Ok(()),
-            other => other.map(drop),
-        }
+        gone(self.ec2.delete_volume().volume_id(id).send().await.map(drop).map_err(|e| fault("ec2", "DeleteVolume", e)))
     }
 }

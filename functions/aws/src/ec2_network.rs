@@ -2,7 +2,7 @@
 
 use crate::Clients;
 use crate::classify::fault;
-use crate::ec2::{Filters, scope, tags_of, to_filters, to_tags};
+use crate::ec2::{Filters, gone, scope, tags_of, to_filters, to_tags};
 use aws_sdk_ec2::types::{IpPermission, IpRange, ResourceType, TagSpecification};
 use domain::{Class, Fault};
 
@@ -83,6 +83,13 @@ impl Clients {
     /// Peerings that a VPC was asked for.
     pub async fn peerings_to(&self, vpc: &str) -> Result<Vec<Peering>, Fault> {
         self.peerings(vec![("accepter-vpc-info.vpc-id".into(), vec![vpc.into()])]).await
+    }
+
+    /// Peerings of a VPC, whoever asked.
+    pub async fn peerings_of(&self, vpc: &str) -> Result<Vec<Peering>, Fault> {
+        let mut found = self.peerings_from(vpc).await?;
+        found.extend(self.peerings_to(vpc).await?);
+        Ok(found)
     }
 
     /// Peerings that carry a network's tags, or those of one execution of it: the ones that this account asked for.
@@ -180,12 +187,5 @@ impl Clients {
             }
         }
         Ok(u32::try_from(sum).unwrap_or_default())
-    }
-}
-
-fn gone(result: Result<(), Fault>) -> Result<(), Fault> {
-    match result {
-        Err(f) if f.class == Class::NotFound => Ok(()),
-        other => other,
     }
 }

@@ -96,6 +96,11 @@ impl Clients {
         self.config.time_source().map(|t| t.now()).unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
+    /// The time now, whole seconds since 1970.
+    pub fn now_s(&self) -> u64 {
+        self.now().duration_since(SystemTime::UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default()
+    }
+
     /// The region of the clients.
     pub fn region(&self) -> String {
         self.config.region().map(ToString::to_string).unwrap_or_default()

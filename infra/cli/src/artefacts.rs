@@ -110,7 +110,7 @@ pub fn deploy(cloud: &Cloud, artefacts: &Artefacts, account: &str, place: &Place
 }
 
 /// Opens a quick-create link as a person does in the console of `account`: the template and the parameters are the link's.
-/// What a person may tick besides is ticked here, since a local network is a trial. Gives the stack's name.
+/// What a person may tick besides is ticked here, since a local network is a trial. Gives the member's name.
 pub fn open_link(cloud: &Cloud, artefacts: &Artefacts, founder: &str, account: &str, link: &str, pool: &str) -> Result<String, DeployError> {
     let (region, query) = read_link(link)?;
     publish(cloud, artefacts, founder, &region)?;
@@ -122,8 +122,9 @@ pub fn open_link(cloud: &Cloud, artefacts: &Artefacts, founder: &str, account: &
     let mut parameters: BTreeMap<String, String> = query.iter().filter_map(|(k, v)| Some((k.strip_prefix("param_")?.to_string(), v.clone()))).collect();
     parameters.insert("AllowIdentityRemoval".into(), "true".into());
     parameters.insert("Pool".into(), pool.into());
+    let member = parameters.get("MemberName").cloned().unwrap_or_default();
     cloud.deploy(account, &region, name, &artefacts.member, &parameters)?;
-    Ok(name.clone())
+    Ok(member)
 }
 
 /// Region and parameters of a quick-create link.

@@ -94,18 +94,6 @@ pub async fn network(cloud: &Cloud, network: &str) -> Option<NetworkReport> {
     Some(NetworkReport { nodes, height, double_signs: chain.map(|c| c.double_signs.clone()).unwrap_or_default(), manifest })
 }
 
-/// Who rules the chain, in words.
-pub fn ruled_by(manifest: &Manifest) -> String {
-    let holders: Vec<&str> = manifest.approval["holders"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    format!(
-        "ruled by {} of {} root keys, for the chain's whole life (held on {}; root {})",
-        manifest.approval["threshold"],
-        holders.len(),
-        holders.join(", "),
-        manifest.approval["root"].as_str().unwrap_or("unknown")
-    )
-}
-
 /// What exists with a network's tags and belongs to nothing that was asked for.
 /// `kept` = volumes that a person asked to keep.
 pub fn left(cloud: &Cloud, network: &str, kept: &[String]) -> Vec<String> {
@@ -151,15 +139,4 @@ pub fn nodes_json(nodes: &[NodeReport]) -> Value {
             "height": n.height, "signing": n.signing, "service": n.service.state, "restarts": n.service.restarts})
     };
     nodes.iter().map(one).collect()
-}
-
-/// The nodes as a person reads them.
-pub fn table(nodes: &[NodeReport]) -> String {
-    let head = format!("{:<8} {:<20} {:<14} {:<41} {:>7}  {}\n", "node", "instance", "address", "peer id", "height", "signing");
-    let line = |n: &NodeReport| {
-        let signing = if n.signing { "yes" } else { "NO" };
-        let state = if n.state == "running" { String::new() } else { format!(" ({})", n.state) };
-        format!("{:<8} {:<20} {:<14} {:<41} {:>7}  {signing}{state}\n", n.name, n.instance, n.ip, n.peer, n.height)
-    };
-    head + &nodes.iter().map(line).collect::<String>()
 }

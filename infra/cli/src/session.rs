@@ -160,12 +160,13 @@ impl Session {
         self.call(self.output("RemoveInvitationFunction")?, json!({"name": name})).await.map(drop)
     }
 
-    /// Opens an invitation's link in an account, as its person would, and waits until the hub has judged the announcement.
-    pub async fn join(&self, link: &str, account: &str) -> Result<(), Fault> {
+    /// Opens an invitation's link in an account, as its person would, and waits until the hub has judged the announcement. Gives the name
+    /// of the member that the link is for.
+    pub async fn join(&self, link: &str, account: &str) -> Result<String, Fault> {
         let made = artefacts::open_link(&self.cloud, &self.artefacts, ACCOUNT, account, link, self.place.pool());
-        made.map_err(|why| Fault::new(Class::InvalidInput, format!("`LINK`: {why}")))?;
+        let member = made.map_err(|why| Fault::new(Class::InvalidInput, format!("`LINK`: {why}")))?;
         self.cloud.idle().await;
-        Ok(())
+        Ok(member)
     }
 
     /// What the hub knows of every member that was ever invited.

@@ -4,7 +4,7 @@ use crate::Context;
 use crate::guard::{hold, param};
 use domain::manifest::{Manifest, ManifestNode};
 use domain::order::NodeAnswer;
-use domain::plan::Plan;
+use domain::plan::{POWER, Plan};
 use domain::request::OnFailure;
 use domain::{Class, Fault, fault, ids};
 use serde_json::{Value, json};
@@ -106,7 +106,7 @@ fn set_nodes(next: &mut Manifest, nodes: &Value, prepared: Option<&Value>) -> Re
             name: text("name"),
             member: text("member"),
             kind: "validator".into(),
-            power: 100,
+            power: POWER,
             instance: text("instance"),
             private_ip: text("ip"),
             volumes: fault::parse("volumes", n["volumes"].clone())?,

@@ -27,8 +27,7 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let vpc = setting("VPC")?;
     let member = Member { name: setting("MEMBER")?, account: setting("ACCOUNT")?, region: ctx.aws.region(), vpc: vpc.clone(), cidr: setting("CIDR")? };
     let vcpus = Quota { limit: ctx.aws.quota(VCPUS.0, VCPUS.1).await?, used: ctx.aws.vcpus().await? };
-    let both = [ctx.aws.peerings_from(&vpc).await?, ctx.aws.peerings_to(&vpc).await?];
-    let used = both.iter().flatten().filter(|p| p.lives()).count() as u32;
+    let used = ctx.aws.peerings_of(&vpc).await?.iter().filter(|p| p.lives()).count() as u32;
     let peerings = Quota { limit: ctx.aws.quota(PEERINGS.0, PEERINGS.1).await?, used };
     let max_nodes = ctx.setting("MAX_NODES")?.parse().map_err(|e| Fault::internal(format!("MAX_NODES: {e}")))?;
     Ok(json!({"facts": [Facts { member, subnets, offered, max_nodes, image: setting("IMAGE")?, agreement: setting("AGREEMENT")?, vcpus, peerings }]}))

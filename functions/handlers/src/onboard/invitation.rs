@@ -19,7 +19,7 @@ pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let (name, account, region, range, agreement) = (text("name")?, text("account")?, text("region")?, text("cidr")?, text("agreement")?);
     let days: u64 = param(&event, "days")?;
     check(ctx, &name, &account, &region, days)?;
-    let now = ctx.aws.now().duration_since(std::time::UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default();
+    let now = ctx.aws.now_s();
     let found = registry::read(ctx, &name).await?;
     if let Some((record, _)) = &found {
         let same = record.account == account && record.region == region && (range.is_empty() || record.cidr == range);

@@ -15,7 +15,7 @@ pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let detail = &event["detail"];
     let (name, relation, region): (String, String, String) = (param(detail, "member")?, param(detail, "relation")?, param(detail, "region")?);
     let Some((record, etag)) = registry::read(ctx, &name).await? else { return Ok(json!({"refused": format!("`{name}` was never invited")})) };
-    let now = ctx.aws.now().duration_since(std::time::UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default();
+    let now = ctx.aws.now_s();
     let judged = match record.accept(&account, &region, &relation, now) {
         Ok(()) => ctx.aws.invoke(ctx.setting("ASK_MEMBERS")?, &json!({"members": [name], "probe": true})).await.map(drop),
         refused => refused,

@@ -55,15 +55,17 @@ pub async fn place(ctx: &Context, member: &str) -> Result<(String, String), Faul
 /// Makes the bus's and the bucket's policy follow the records: invited accounts may announce themselves, joined ones' nodes
 /// may read the exchange and write their own member's part of it, once. Both are written whole, so repeating is safe.
 pub async fn ensure_access(ctx: &Context) -> Result<(), Fault> {
+    let (bus, bucket) = (ctx.setting("BUS")?, ctx.setting("HUB_BUCKET")?);
+    let mut before = all(ctx).await?;
     // Whoever is invited while this is going on is seen by the next look.
     for _ in 0..5 {
-        let before = all(ctx).await?;
-        let (bus, bucket) = (ctx.setting("BUS")?, ctx.setting("HUB_BUCKET")?);
         ctx.aws.put_bus_policy(bus, &bus_policy(&before, bus, ctx.setting("ACCOUNT")?)).await?;
         ctx.aws.put_bucket_policy(bucket, &bucket_policy(&before, ctx.setting("HUB_BUCKET_ARN")?)).await?;
-        if all(ctx).await? == before {
+        let after = all(ctx).await?;
+        if after == before {
             return Ok(());
         }
+        before = after;
     }
     Err(Fault::new(Class::Busy, "members are being invited all the time; try again"))
 }

@@ -35,8 +35,7 @@ pub async fn routes(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let order = guard::accept(ctx, "ensure-routes", event, true).await?;
     let (before, after) = others(ctx, &order)?;
     let (vpc, table) = (ctx.setting("VPC")?, ctx.setting("ROUTES")?);
-    let mut peerings = ctx.aws.peerings_from(vpc).await?;
-    peerings.extend(ctx.aws.peerings_to(vpc).await?);
+    let peerings = ctx.aws.peerings_of(vpc).await?;
     let there = ctx.aws.routes(table).await?;
     for m in before.iter().chain(&after) {
         let with = |p: &&aws::Peering| p.status == "active" && (p.requester.1 == m.vpc || p.accepter.1 == m.vpc);

@@ -91,10 +91,7 @@ fn stacks(world: &World, lang: Lang) -> Check {
     let is_there = |id: &str| {
         // A bucket's policy is part of what it belongs to, a permission of its function.
         let owner = id.strip_suffix("-policy").unwrap_or(id);
-        if permission(id) {
-            return true;
-        }
-        keys.iter().any(|k| k.strip_suffix(owner).is_some_and(|before| before.is_empty() || before.ends_with([':', '/'])))
+        permission(id) || keys.iter().any(|k| k.strip_suffix(owner).is_some_and(|before| before.is_empty() || before.ends_with([':', '/'])))
     };
     let mut wrong = vec![];
     if !world.stacks.values().any(|s| s.name == PREFIX && s.outputs.contains_key("HubBucket")) {

@@ -52,9 +52,7 @@ pub async fn invite(session: &Session, asked: &Invitation, as_json: bool, out: &
 /// Opens a link in an account of this computer.
 pub async fn join(session: &Session, link: &str, account: &str, as_json: bool, out: &Out) -> Result<u8, Fault> {
     let before = session.members();
-    session.join(link, account).await?;
-    let name = link.split("&param_MemberName=").nth(1).and_then(|t| t.split('&').next()).unwrap_or_default();
-    let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy().into_owned();
+    let name = session.join(link, account).await?;
     let found = session.members().into_iter().find(|r| r.name == name);
     let judged = match &found {
         Some(r) if r.state == "joined" && r.account == account => Ok(()),
