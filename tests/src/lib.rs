@@ -1,5 +1,6 @@
 //! What whole-system tests share: a world, a workflow in it, and a checker that reads the world directly.
 
+pub mod campaign;
 pub mod real;
 
 use consortium::artefacts::Artefacts;
@@ -13,6 +14,18 @@ use std::future::Future;
 /// The smallest request.
 pub fn request(validators: u32) -> Value {
     json!({"network": "testnet", "chain_id": "testnet", "size": "test", "validators": validators, "allow_no_fault_tolerance": validators < 4})
+}
+
+/// A request of companies with so many validators each, the founder first; every second one is in Ireland.
+pub fn companies(validators: &[u32]) -> Value {
+    let one = |(i, n): (usize, &u32)| {
+        let name = if i == 0 { "founder".to_string() } else { format!("company{i:02}") };
+        let account = if i == 0 { consortium::session::ACCOUNT.to_string() } else { format!("{:012}", 222_200_000_000u64 + i as u64) };
+        json!({"name": name, "account": account, "region": if i % 2 == 0 { "us-east-1" } else { "eu-west-1" }, "validators": n})
+    };
+    let members: Vec<Value> = validators.iter().enumerate().map(one).collect();
+    let total: u32 = validators.iter().sum();
+    json!({"network": "testnet", "chain_id": "testnet", "size": "test", "members": members, "allow_no_fault_tolerance": total < 4})
 }
 
 /// Runs a future in virtual time.

@@ -1,6 +1,8 @@
-//! `proof`: what the referees of `tests/run` look at. Campaigns and the benchmark follow with part 4.
+//! `proof`: what the referees of `tests/run` look at, and the campaigns.
 
 use consortium::artefacts::Artefacts;
+use proof::campaign::matrix::{self, Width};
+use proof::campaign::random;
 use proof::{launch, request, session, virtually};
 use std::io::Write;
 use std::process::ExitCode;
@@ -50,9 +52,48 @@ fn exchanges(file: &str) -> std::io::Result<usize> {
     Ok(all.len())
 }
 
+/// Every call of every workflow under every fault.
+fn faults(words: &[&str]) -> ExitCode {
+    let width = if words.contains(&"--ends") { Width::Ends } else { Width::All };
+    let only: Vec<String> = words.iter().filter(|w| !w.starts_with("--")).map(|w| w.to_string()).collect();
+    let report = matrix::run(width, &only, &Artefacts::default(), &|line| println!("{line}"));
+    for ((workflow, machine), calls) in &report.calls {
+        println!("{workflow:14} {machine:18} {calls:4} calls");
+    }
+    for ((kind, end), count) in &report.ends {
+        println!("{kind:16} {end:?}: {count}");
+    }
+    println!("{} tried, {} violated", report.tried, report.violations.len());
+    if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Random scenarios.
+fn campaign(words: &[&str]) -> ExitCode {
+    let after = |name: &str| words.iter().position(|w| *w == name).and_then(|i| words.get(i + 1)).copied();
+    let number = |name: &str, default: u64| after(name).map_or(Ok(default), str::parse);
+    let places = after("--keep").map(|list| list.split(',').filter_map(|p| p.parse().ok()).collect::<Vec<usize>>());
+    let (Ok(first), Ok(count)) = (number("--first", 1), number("--seeds", 100)) else { return usage() };
+    let report = random::run(first, count, places.as_deref(), &|line| println!("{line}"));
+    for (end, count) in &report.ends {
+        println!("{end}: {count}");
+    }
+    println!("{} tried, {} violated", report.tried, report.violations.len());
+    if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn usage() -> ExitCode {
+    eprintln!(
+        "usage: proof exchanges FILE                               writes every AWS message of a launch, for the referees
+       proof faults [--ends] [WORKFLOW...]                every fault at every AWS call; --ends: at the first and last call of a kind in each state
+       proof campaign [--seeds N] [--first K] [--keep I]  random scenarios; --keep: only these of a seed's events"
+    );
+    ExitCode::from(2)
+}
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["faults", words @ ..] => faults(words),
         ["exchanges", file] => match exchanges(file) {
             Ok(count) => {
                 println!("{count} messages written to {file}");
@@ -63,9 +104,7 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
         },
-        _ => {
-            eprintln!("usage: proof exchanges FILE    writes every AWS message of a launch, for the referees");
-            ExitCode::from(2)
-        }
+        ["campaign", words @ ..] => campaign(words),
+        _ => usage(),
     }
 }

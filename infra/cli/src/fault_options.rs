@@ -13,8 +13,8 @@ pub fn apply(cloud: &Cloud, specs: &[Spec]) {
     *cloud.faults() = Faults::default();
     for spec in specs {
         match spec {
-            Spec::Call(action, nth, injected) => cloud.faults().plan(action, *nth, injected.clone()),
             Spec::Node(node, what, how) => drop(cloud.world().sabotage.insert(format!("{node}:{what}"), how.clone())),
+            call => cloud.faults().plan(call),
         }
     }
 }

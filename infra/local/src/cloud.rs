@@ -1,6 +1,8 @@
 //! The cloud itself: one world, one clock, one way in for every call, whoever makes it.
 
 use crate::faults::{Faults, Injected};
+use crate::grants::{Grant, Use};
+use crate::late::Lag;
 use crate::latency::{API_CALL, Range};
 use crate::machines::Machines;
 use crate::services;
@@ -63,7 +65,7 @@ impl ApiError {
     /// What a planned fault's code looks like on the wire.
     fn injected(code: &str) -> ApiError {
         let status = match code {
-            "InsufficientInstanceCapacity" | "InternalError" | "InternalServerError" | "ServiceException" => 500,
+            "InsufficientInstanceCapacity" | "InternalError" | "InternalServerError" | "InternalFailure" | "ServiceException" => 500,
             "RequestLimitExceeded" | "SlowDown" | "ServiceUnavailable" | "Unavailable" => 503,
             "UnauthorizedOperation" | "AccessDenied" => 403,
             "PreconditionFailed" => 412,
@@ -137,6 +139,10 @@ pub(crate) struct Inner {
     pub machines: Option<Machines>,
     /// What roles were refused: `(role, action, resource)`.
     pub refusals: Mutex<Vec<(String, String, String)>>,
+    /// Grants that were needed.
+    pub uses: Mutex<BTreeMap<Grant, Use>>,
+    /// What reads still show of services whose effects are late.
+    pub lags: Mutex<Vec<Lag>>,
     /// Events that functions have still to be given.
     pub deliveries: AtomicUsize,
 }
@@ -161,6 +167,8 @@ impl Cloud {
             watchers: Mutex::default(),
             kills: Mutex::default(),
             refusals: Mutex::default(),
+            lags: Mutex::default(),
+            uses: Mutex::default(),
             tamper: Mutex::default(),
             node_locks: Mutex::default(),
             machines,
@@ -261,9 +269,15 @@ impl Cloud {
         }
         *self.world().calls.entry(format!("{}:{}", call.service, call.action)).or_default() += 1;
         self.pass(API_CALL).await;
-        let injected = self.faults().meet(&call.action);
+        let injected = self.faults().meet(&call.service, &call.action);
         if let Some(Injected::Refused(code)) = &injected {
             return Ok(Err(ApiError::injected(code)));
+        }
+        if let Some(stale) = self.stale(&call) {
+            return Ok(stale);
+        }
+        if injected == Some(Injected::Late) {
+            self.lag(&call);
         }
         let mut reply = services::dispatch(self, &call).await;
         if injected == Some(Injected::Twice) {

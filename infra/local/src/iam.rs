@@ -44,7 +44,7 @@ pub(crate) fn like(pattern: &str, text: &str) -> bool {
     p[i..].iter().all(|c| *c == '*')
 }
 
-fn list(value: Option<&Value>) -> Vec<&str> {
+pub(crate) fn list(value: Option<&Value>) -> Vec<&str> {
     match value {
         Some(Value::String(s)) => vec![s],
         Some(Value::Array(a)) => a.iter().filter_map(Value::as_str).collect(),
@@ -105,7 +105,7 @@ fn test(operator: &str, found: Option<&Vec<String>>, wanted: &[String]) -> bool 
     }
 }
 
-fn statement_matches(statement: &Value, action: &str, resource: &str, keys: &Keys) -> bool {
+pub(crate) fn statement_matches(statement: &Value, action: &str, resource: &str, keys: &Keys) -> bool {
     let names = |field: &str, text: &str| list(statement.get(field)).iter().any(|p| like(&p.to_lowercase(), &text.to_lowercase()));
     let action_ok = if statement.get("NotAction").is_some() { !names("NotAction", action) } else { names("Action", action) };
     let names_it = |field: &Value| list(Some(field)).iter().any(|p| like(&with_variables(p, keys), resource));
@@ -117,7 +117,7 @@ fn statement_matches(statement: &Value, action: &str, resource: &str, keys: &Key
     action_ok && resource_ok && statement.get("Condition").is_none_or(|c| condition_holds(c, keys))
 }
 
-fn statements(document: &Value) -> Vec<&Value> {
+pub(crate) fn statements(document: &Value) -> Vec<&Value> {
     match document.get("Statement") {
         Some(Value::Array(a)) => a.iter().collect(),
         Some(one) => vec![one],
@@ -126,7 +126,7 @@ fn statements(document: &Value) -> Vec<&Value> {
 }
 
 #[derive(PartialEq, Clone, Copy)]
-enum Verdict {
+pub(crate) enum Verdict {
     Allow,
     Deny,
     Silent,
@@ -162,7 +162,7 @@ pub(crate) fn lets_service(policy: &Value, service: &str, action: &str, resource
 }
 
 /// Whether a role's identity policies and boundary allow an action.
-fn role_verdict(role: &Role, action: &str, resource: &str, keys: &Keys) -> Verdict {
+pub(crate) fn role_verdict(role: &Role, action: &str, resource: &str, keys: &Keys) -> Verdict {
     let policies: Vec<&Value> = role.policies.iter().flat_map(statements).collect();
     let own = evaluate(&policies, action, resource, keys);
     match (&role.boundary, own) {
@@ -209,6 +209,7 @@ impl Cloud {
             (a, b) => a == Verdict::Allow && b == Verdict::Allow,
         };
         if allowed {
+            world.roles.get(&p.role).into_iter().for_each(|role| self.note(role, action, resource, &keys));
             return Ok(());
         }
         self.0.refusals.lock().unwrap_or_else(|p| p.into_inner()).push((p.role.clone(), action.into(), resource.into()));

@@ -8,7 +8,9 @@ mod chain_state;
 mod cloud;
 mod deploy;
 mod faults;
+pub mod grants;
 mod iam;
+mod late;
 mod latency;
 mod machines;
 pub mod names;
@@ -25,7 +27,8 @@ pub mod world;
 
 pub use cloud::{ApiError, Call, Cloud, Code, Exchange, Principal, Run, RunError};
 pub use deploy::{DeployError, parse as parse_template};
-pub use faults::{Faults, Injected, Spec};
+pub use faults::{Faults, Injected, Site, Spec, Step};
+pub use late::can_lag;
 pub use machines::Machines;
 pub use world::World;
 

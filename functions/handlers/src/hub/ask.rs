@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 /// Functions of a member that the hub may ask; `announce-member` is not among them.
-pub const ASKED: [&str; 15] = [
+pub const ASKED: [&str; 16] = [
     "check-member",
     "ensure-nodes",
     "check-nodes",
@@ -17,6 +17,7 @@ pub const ASKED: [&str; 15] = [
     "check-command",
     "remove-commands",
     "remove-nodes",
+    "check-left",
     "check-removal",
     "remove-volumes",
     "ensure-rules",

@@ -1,4 +1,4 @@
-//! `check-settlement`: what an execution that ended badly owes the world.
+//! `check-settlement` / `check-leftovers`: what an execution that ended badly owes the world, and what it still owes when nobody could pay.
 
 use crate::Context;
 use crate::guard::{param, read_lock};
@@ -34,4 +34,15 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let (scope, state) = if verb == "launch" { (name.as_str(), "undone") } else { ("", "removed") };
     let keep_data = input["keep_data"].as_bool().unwrap_or(false);
     Ok(json!({"todo": todo, "network": network, "scope": scope, "record": state, "keep_data": keep_data, "members": record::members(last.as_ref())}))
+}
+
+/// Reads what members found (`left`) and the network's exchange objects, and says both as one sentence with the command that takes
+/// them away.
+pub async fn leftovers(ctx: &Context, event: Value) -> Result<Value, Fault> {
+    let (network, mut left): (String, Vec<String>) = (param(&event, "network")?, param(&event, "left")?);
+    let bucket = ctx.setting("HUB_BUCKET")?;
+    let keys = ctx.aws.list_objects(bucket, &format!("exchange/{network}/")).await?;
+    left.extend(keys.into_iter().map(|key| format!("s3://{bucket}/{key}")));
+    let what = if left.is_empty() { "nothing but its lock".into() } else { left.join(", ") };
+    Ok(json!({"text": format!("left: {what}; to take all of it away: consortium remove {network}")}))
 }

@@ -57,6 +57,8 @@ pub const PHASES: &[(&str, bool, &str, &str)] = &[
     ("EnsureRecord", false, "recording the removal", "记录移除"),
     ("CheckSettlement", true, "settling: looking at what an ended run left", "善后：检查已结束的运行留下了什么"),
     ("SendNotice", false, "telling people", "通知人员"),
+    ("CheckLeft", true, "looking at what is left", "检查剩余资源"),
+    ("CheckLeftovers", false, "looking at what is left", "检查剩余资源"),
     ("SendFailureNotice", false, "telling people", "通知人员"),
 ];
 

@@ -2,6 +2,7 @@
 
 use super::evaluate;
 use crate::cloud::{ApiError, Call, Cloud};
+use crate::faults::{STEP, Step};
 use crate::services::lambda::outcome;
 use crate::services::states::PAYLOAD;
 use crate::world::Machine;
@@ -48,6 +49,10 @@ impl Scope {
         let context = json!({"Execution": {"Id": arn, "Name": name, "Input": input, "StartTime": crate::names::time(now), "RoleArn": machine.role},
             "StateMachine": {"Id": machine.arn}});
         Scope { cloud, role: machine.role.clone(), arn: arn.into(), name: name.into(), context, variables: Mutex::default(), outer: vec![], inner: false }
+    }
+
+    fn step(&self, state: &str) -> Step {
+        Step { machine: text(&self.context["StateMachine"], "Id").rsplit(':').next().unwrap_or_default().into(), state: state.into() }
     }
 
     fn variables(&self) -> Map<String, Value> {
@@ -218,10 +223,11 @@ async fn task(scope: &Scope, state: &Value, states: &Value) -> Result<Value, Fai
     let arguments = scope.give(&state["Arguments"], states)?;
     let limit = state["TimeoutSeconds"].as_u64().unwrap_or(60);
     let resource = state["Resource"].as_str().unwrap_or_default();
+    let name = text(&states["context"]["State"], "Name");
     let call = async {
         match resource.rsplit(":states:::").next().unwrap_or_default() {
-            "lambda:invoke" => invoke(scope, arguments).await,
-            "states:startExecution.sync:2" => child(scope, arguments).await,
+            "lambda:invoke" => invoke(scope, &name, arguments).await,
+            "states:startExecution.sync:2" => child(scope, &name, arguments).await,
             other => Err(("States.Runtime".to_string(), format!("the local cloud does not have the integration {other}"))),
         }
     };
@@ -231,33 +237,35 @@ async fn task(scope: &Scope, state: &Value, states: &Value) -> Result<Value, Fai
     }
 }
 
-async fn invoke(scope: &Scope, arguments: Value) -> Result<Value, Failure> {
+/// One call that the machine itself makes; errors by the name that the integration gives them. `server` = the name for a 5xx: AWS
+/// documents Lambda's, that of Step Functions is built like it (after the base class of its exceptions).
+async fn integrate(scope: &Scope, (prefix, server): (&str, &str), service: &str, action: &str, params: Value) -> Result<Value, Failure> {
     let principal = crate::wire::role_principal(&scope.role);
     let region = scope.arn.split(':').nth(3).unwrap_or_default().to_string();
-    let call = Call { service: "lambda".into(), action: "Invoke".into(), region, principal, params: arguments };
+    let call = Call { service: service.into(), action: action.into(), region, principal, params };
     match scope.cloud.perform(call).await {
-        Ok(Ok(reply)) => outcome(reply).map(|payload| json!({"Payload": payload, "StatusCode": 200})),
+        Ok(Ok(reply)) => Ok(reply),
         Ok(Err(ApiError { code, status, message })) => {
-            let name = if status >= 500 { "ServiceException" } else { code.as_str() };
-            Err((format!("Lambda.{name}"), message))
+            let name = if status >= 500 { server } else { code.as_str() };
+            Err((format!("{prefix}.{name}"), message))
         }
         Err(()) => {
             tokio::time::sleep(Duration::from_secs(5)).await;
-            Err(("Lambda.SdkClientException".into(), "no answer from Lambda".into()))
+            Err((format!("{prefix}.SdkClientException"), format!("no answer to {action}")))
         }
     }
 }
 
+async fn invoke(scope: &Scope, state: &str, arguments: Value) -> Result<Value, Failure> {
+    let reply = STEP.scope(scope.step(state), integrate(scope, ("Lambda", "ServiceException"), "lambda", "Invoke", arguments)).await?;
+    outcome(reply).map(|payload| json!({"Payload": payload, "StatusCode": 200}))
+}
+
 /// A child execution: its own error reaches the parent only as States.TaskFailed.
-async fn child(scope: &Scope, arguments: Value) -> Result<Value, Failure> {
-    let machine = text(&arguments, "StateMachineArn");
-    let who = crate::wire::role_principal(&scope.role);
-    let allowed =
-        scope.cloud.authorize(&scope.cloud.world(), &who, "states:StartExecution", &machine, crate::names::account_of(&machine), None, &Default::default());
-    allowed.map_err(|e| ("StepFunctions.AccessDeniedException".to_string(), e.message))?;
-    let arn =
-        scope.cloud.start(&machine, &text(&arguments, "Name"), arguments["Input"].clone()).map_err(|e| (format!("StepFunctions.{}", e.code), e.message))?;
-    let e = scope.cloud.ended(&arn).await;
+async fn child(scope: &Scope, state: &str, arguments: Value) -> Result<Value, Failure> {
+    let params = json!({"stateMachineArn": arguments["StateMachineArn"], "name": arguments["Name"], "input": arguments["Input"].to_string()});
+    let started = STEP.scope(scope.step(state), integrate(scope, ("StepFunctions", "AWSStepFunctionsException"), "states", "StartExecution", params)).await?;
+    let e = scope.cloud.ended(&text(&started, "executionArn")).await;
     if e.status == "SUCCEEDED" {
         return Ok(json!({"ExecutionArn": e.arn, "Name": e.name, "Status": e.status, "Output": e.output}));
     }

@@ -1,0 +1,121 @@
+//! One case: a prepared world, faults, a workflow in it, and the verdict.
+
+use super::judge::{self, Verdict};
+use super::{Before, Workflow};
+use crate::virtually;
+use consortium::artefacts::Artefacts;
+use consortium::session::{Outcome, Place, Session};
+use domain::request::Request;
+use local_cloud::{Site, Spec, World};
+use serde_json::{Value, json};
+
+/// A world that is ready for its workflow, and the input. Cheap to run many cases from.
+#[derive(Clone)]
+pub struct Prepared {
+    /// The world.
+    pub world: World,
+    /// Input of the execution.
+    pub input: Value,
+}
+
+/// One workflow under faults.
+#[derive(Clone)]
+pub struct Case<'a> {
+    /// Workflow.
+    pub workflow: &'a Workflow,
+    /// What it begins with.
+    pub prepared: &'a Prepared,
+    /// The stack.
+    pub artefacts: &'a Artefacts,
+    /// Faults, each as `--fault` has it.
+    pub faults: Vec<String>,
+}
+
+/// What a case came to.
+pub struct Ran {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Every call that was made.
+    pub sites: Vec<Site>,
+    /// Machines whose states were entered.
+    pub machines: Vec<String>,
+}
+
+/// A world as a workflow begins in it.
+pub fn prepare(workflow: &Workflow, seed: u64, artefacts: &Artefacts) -> Prepared {
+    virtually(async {
+        let s = crate::session(seed, artefacts).await;
+        let request = workflow.request();
+        let parsed = Request::from_value(request.clone()).expect("a valid request");
+        s.gather(&parsed).await.expect("everybody joins");
+        let mut input = (workflow.input)(workflow);
+        match workflow.before {
+            Before::Joined => {}
+            Before::Launched => {
+                let launched = crate::launch(&s, &request, &[]).await;
+                assert_eq!(launched.status, "SUCCEEDED", "{:?}\n{}", launched.error, crate::story(&s));
+            }
+            Before::Stopped(machine, state) => {
+                let (world, event) = stop(&s, &request, machine, state).await;
+                return Prepared { world, input: event };
+            }
+        }
+        if input.is_null() {
+            input = json!({});
+        }
+        let mut world = s.cloud.world().clone();
+        world.now_ms = s.cloud.now_ms();
+        Prepared { world, input }
+    })
+}
+
+/// Stops a launch where it enters that state, and gives the world without its settlement, and the event that asks for it.
+async fn stop(s: &Session, request: &Value, machine: &str, state: &str) -> (World, Value) {
+    // Without the rules nobody hears of the end.
+    let rules: Vec<_> = s.cloud.world().of_kind("AWS::Events::Rule").cloned().collect();
+    s.cloud.world().plain.retain(|_, p| p.kind != "AWS::Events::Rule");
+    let cloud = s.cloud.clone();
+    let outcome = s.launch(request, "testnet", |execution, entered, _| {
+        let world = cloud.world();
+        let here = world.executions.values().find(|e| e.name == execution).is_some_and(|e| e.machine.ends_with(machine));
+        let whole = world.executions.values().filter(|e| execution.starts_with(&e.name)).min_by_key(|e| e.name.len()).map(|e| e.arn.clone());
+        drop(world);
+        if let (true, true, Some(arn)) = (here, entered == state, whole) {
+            cloud.stop(&arn, "ABORTED", "Stopped", "a person stopped it");
+        }
+    });
+    let outcome = outcome.await.expect("starts");
+    assert_eq!(outcome.status, "ABORTED", "it never came to {state}");
+    let mut world = s.cloud.world().clone();
+    world.now_ms = s.cloud.now_ms();
+    let dead = world.executions.values().find(|e| e.name == outcome.execution).cloned().expect("ran");
+    let event = json!({"detail": {"executionArn": dead.arn, "stateMachineArn": dead.machine, "name": dead.name, "status": dead.status,
+        "input": dead.input.to_string(), "startDate": dead.start_ms, "stopDate": dead.stop_ms}});
+    world.plain.extend(rules.into_iter().map(|r| (r.id.clone(), r)));
+    (world, event)
+}
+
+impl Case<'_> {
+    /// Runs it, in virtual time on this thread.
+    pub fn run(&self) -> Ran {
+        virtually(async {
+            let (s, outcome) = self.play().await;
+            let sites = s.cloud.faults().sites.clone();
+            let unmet = s.cloud.faults().unmet();
+            let machines = s.cloud.world().executions.values().map(|e| e.machine.clone()).collect();
+            let verdict = judge::look(&s, self.workflow, &outcome, &self.faults, &unmet).await;
+            Ran { verdict, sites, machines }
+        })
+    }
+
+    async fn play(&self) -> (Session, Outcome) {
+        let world = self.prepared.world.clone();
+        let seed = world.seed;
+        let s = Session::with(Some(world), seed, None, &Place::default(), self.artefacts).await.expect("the stack is there");
+        let specs: Vec<Spec> = self.faults.iter().map(|f| Spec::parse(f).expect("a fault")).collect();
+        consortium::fault_options::apply(&s.cloud, &specs);
+        let name = s.name("testnet", "campaign");
+        let outcome = s.run(self.workflow.machine, &name, self.prepared.input.clone(), |_, _, _| {}).await.expect("starts");
+        (s, outcome)
+    }
+}

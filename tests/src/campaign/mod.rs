@@ -1,0 +1,135 @@
+//! Campaigns: workflows of the shipped stack under faults, and a judge that reads the world directly.
+//!
+//! A workflow joins by an entry in [`WORKFLOWS`]: what exists before, what is asked, and what the world then shows. Nothing else.
+
+mod case;
+pub mod grants;
+pub mod invariants;
+mod judge;
+pub mod matrix;
+mod pool;
+pub mod random;
+
+pub use case::{Case, Prepared, prepare};
+pub use judge::{End, Verdict};
+pub use pool::over;
+
+use serde_json::{Value, json};
+
+/// What exists when a workflow begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// Every company has joined; nothing else.
+    Joined,
+    /// The network is launched.
+    Launched,
+    /// A launch was stopped by a person when it entered that state of that machine, and nobody has settled it yet.
+    Stopped(&'static str, &'static str),
+}
+
+/// What a world shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    /// The network runs, every validator signs, the lock is free.
+    Network,
+    /// Nothing of the network but its records; the lock is free.
+    Nothing,
+}
+
+/// One workflow of the campaigns.
+pub struct Workflow {
+    /// Name on the command line.
+    pub name: &'static str,
+    /// The stack's output that names its machine.
+    pub machine: &'static str,
+    /// Validators of each company; the founder is the first.
+    pub companies: &'static [u32],
+    /// What exists before.
+    pub before: Before,
+    /// Input of the execution.
+    pub input: fn(&Workflow) -> Value,
+    /// What the world shows when it is done as asked.
+    pub asked: Shows,
+    /// What it shows when nothing was done.
+    pub undone: Shows,
+    /// Traces that the work was done, where the world shows the same otherwise.
+    pub trace: Option<fn(&local_cloud::World) -> bool>,
+}
+
+/// Every workflow that a person or an event can start, so that every machine runs in one of them.
+pub const WORKFLOWS: &[Workflow] = &[
+    Workflow::LAUNCH,
+    Workflow { name: "launch-of-two", companies: &[3, 1], ..Workflow::LAUNCH },
+    Workflow {
+        name: "restart",
+        machine: "OperateNodes",
+        companies: &[4],
+        before: Before::Launched,
+        input: |_| json!({"network": "testnet", "verb": "restart", "targets": ["node1"], "params": {}, "whole_stop": false}),
+        asked: Shows::Network,
+        undone: Shows::Network,
+        trace: Some(|w| restarted(w, "node1")),
+    },
+    Workflow {
+        name: "unjail",
+        machine: "OperateNodes",
+        companies: &[4],
+        before: Before::Launched,
+        input: |_| json!({"network": "testnet", "verb": "unjail", "targets": ["node3"], "params": {}, "whole_stop": false}),
+        asked: Shows::Network,
+        undone: Shows::Network,
+        // The launch's own act is the first transaction of the root, unjail the second.
+        trace: Some(|w| w.chains.values().all(|c| c.transactions.len() > 1)),
+    },
+    Workflow {
+        name: "remove-of-two",
+        machine: "RemoveNetwork",
+        companies: &[3, 1],
+        before: Before::Launched,
+        input: |_| json!({"network": "testnet", "keep_data": false}),
+        asked: Shows::Nothing,
+        undone: Shows::Network,
+        trace: None,
+    },
+    Workflow {
+        name: "settle",
+        machine: "SettleExecution",
+        companies: &[4],
+        before: Before::Stopped("run-node-command", "WaitForCommand"),
+        input: |_| json!({}),
+        asked: Shows::Nothing,
+        undone: Shows::Nothing,
+        trace: None,
+    },
+];
+
+impl Workflow {
+    /// The launch of one company.
+    pub const LAUNCH: Workflow = Workflow {
+        name: "launch",
+        machine: "LaunchNetwork",
+        companies: &[4],
+        before: Before::Joined,
+        input: |w| json!({"request": w.request()}),
+        asked: Shows::Network,
+        undone: Shows::Nothing,
+        trace: None,
+    };
+
+    /// All validators.
+    pub fn validators(&self) -> usize {
+        self.companies.iter().sum::<u32>() as usize
+    }
+
+    /// The request that its network is, or was, launched by.
+    pub fn request(&self) -> Value {
+        crate::companies(self.companies)
+    }
+}
+
+/// Whether the irita of a node was started later than all others.
+fn restarted(world: &local_cloud::World, node: &str) -> bool {
+    let is_it = |instance: &str| world.instances.get(instance).is_some_and(|i| i.tags.get("consortium:node").is_some_and(|n| n == node));
+    let since = |it: bool| world.processes.values().filter(|p| is_it(&p.instance) == it).map(|p| p.started_ms).max().unwrap_or_default();
+    since(true) > since(false)
+}
