@@ -1,15 +1,25 @@
 //! What whole-system tests share: a world, a workflow in it, and a checker that reads the world directly.
 
+pub mod bench;
 pub mod campaign;
+pub mod forms;
+pub mod gzip;
 pub mod real;
+pub mod secrets;
 
 use consortium::artefacts::Artefacts;
+use consortium::lang::Lang;
+use consortium::out::{Out, Said};
 use consortium::report;
-use consortium::session::{Outcome, Place, Session};
+use consortium::session::{ACCOUNT, Outcome, Place, Session};
+use consortium::work::Work;
 use domain::ids;
 use local_cloud::Spec;
+use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::{Arc, Mutex};
 
 /// The smallest request.
 pub fn request(validators: u32) -> Value {
@@ -20,7 +30,7 @@ pub fn request(validators: u32) -> Value {
 pub fn companies(validators: &[u32]) -> Value {
     let one = |(i, n): (usize, &u32)| {
         let name = if i == 0 { "founder".to_string() } else { format!("company{i:02}") };
-        let account = if i == 0 { consortium::session::ACCOUNT.to_string() } else { format!("{:012}", 222_200_000_000u64 + i as u64) };
+        let account = if i == 0 { ACCOUNT.to_string() } else { format!("{:012}", 222_200_000_000u64 + i as u64) };
         json!({"name": name, "account": account, "region": if i % 2 == 0 { "us-east-1" } else { "eu-west-1" }, "validators": n})
     };
     let members: Vec<Value> = validators.iter().enumerate().map(one).collect();
@@ -46,6 +56,19 @@ pub async fn launch(session: &Session, request: &Value, faults: &[String]) -> Ou
     session.launch(request, "testnet", |_, _, _| {}).await.expect("starts")
 }
 
+/// Carries work out and gives the exit code and everything that was said.
+pub async fn said(s: &Session, lang: Lang, work: Work) -> (u8, Vec<Said>) {
+    let all: Arc<Mutex<Vec<Said>>> = Arc::default();
+    let here = all.clone();
+    let out = Out::to(move |said| here.lock().expect("unpoisoned").push(said)).speaking(lang);
+    let code = match work.run(s, &out).await {
+        Ok(code) => code,
+        Err(fault) => out.refuse(&fault, work.json()),
+    };
+    let said = all.lock().expect("unpoisoned").clone();
+    (code, said)
+}
+
 /// What the world shows after a workflow. The checker never asks a function of ours.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum World {
@@ -60,7 +83,7 @@ pub enum World {
 /// Looks at a world in which `validators` were asked for.
 pub async fn look(session: &Session, validators: usize) -> World {
     let cloud = &session.cloud;
-    let left = report::left(cloud, "testnet", &[]);
+    let left = report::left(cloud, "testnet");
     let found = report::network(cloud, "testnet").await;
     let alive = {
         let now = cloud.now_ms();
@@ -75,7 +98,7 @@ pub async fn look(session: &Session, validators: usize) -> World {
         world.instances.values().filter(|i| i.state(now) != "terminated").count()
     };
     if !left.is_empty() {
-        return World::Wrong(format!("left: {}", left.join(", ")));
+        return World::Wrong(format!("left: {}", left.iter().map(report::Left::to_string).collect::<Vec<_>>().join(", ")));
     }
     let state = found.as_ref().map(|f| f.manifest.state.clone()).unwrap_or_default();
     if state != "launched" {
@@ -101,6 +124,32 @@ pub fn actions_of_a_launch(validators: u32) -> Vec<String> {
         found.dedup();
         found
     })
+}
+
+/// Everything that the members have, one line of JSON each: machines, disks, keys, rules, roles, functions, policies and objects. What a
+/// running chain writes on its disks is not part of it, nor are a member's own log and epochs unless `books` says so.
+pub fn footprint(session: &Session, books: bool) -> BTreeMap<String, String> {
+    let world = session.cloud.world();
+    let mut lines: BTreeMap<String, String> = BTreeMap::new();
+    fn all<T: Serialize>(lines: &mut BTreeMap<String, String>, kind: &str, things: &BTreeMap<String, T>) {
+        lines.extend(things.iter().map(|(id, thing)| (format!("{kind} {id}"), json!(thing).to_string())));
+    }
+    all(&mut lines, "instance", &world.instances);
+    all(&mut lines, "thing", &world.plain);
+    all(&mut lines, "peering", &world.peerings);
+    all(&mut lines, "role", &world.roles);
+    all(&mut lines, "function", &world.functions);
+    all(&mut lines, "bus", &world.bus_policies);
+    all(&mut lines, "stack", &world.stacks);
+    for (id, volume) in &world.volumes {
+        lines.insert(format!("volume {id}"), json!(local_cloud::world::Volume { files: BTreeMap::new(), ..volume.clone() }).to_string());
+    }
+    for (name, bucket) in &world.buckets {
+        lines.insert(format!("bucket {name}"), bucket.policy.to_string());
+        let shown = bucket.objects.iter().filter(|(key, _)| books || !(key.starts_with("log/") || key.starts_with("epoch/")));
+        lines.extend(shown.map(|(key, object)| (format!("object {name}/{key}"), object.etag.clone())));
+    }
+    lines
 }
 
 /// The last states of every execution and what became of it: what a failing test shows.

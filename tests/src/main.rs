@@ -1,11 +1,18 @@
-//! `proof`: what the referees of `tests/run` look at, and the campaigns.
+//! `proof`: what the referees of `tests/run` look at, the campaigns and the benchmark.
 
 use consortium::artefacts::Artefacts;
 use proof::campaign::matrix::{self, Width};
 use proof::campaign::random;
-use proof::{launch, request, session, virtually};
+use proof::{bench, launch, request, session, virtually};
 use std::io::Write;
 use std::process::ExitCode;
+
+/// Shown to whoever asks for something else.
+const USAGE: &str = "usage: proof exchanges FILE                               writes every AWS message of a launch, for the referees
+       proof faults [--ends] [WORKFLOW...]                every fault at every AWS call; --ends: at the first and last call of a kind in each state
+       proof campaign [--seeds N] [--first K] [--keep I]  random scenarios; --keep: only these of a seed's events
+       proof bench [--seeds N] [--large-seeds N] [--cold-starts N] [--speed-seconds N] [--only PART,…] [--json FILE]
+                                                          what a launch takes and costs, beside the goals";
 
 /// Writes every message of three launches (as asked; refused and undone; stopped and settled) and a restart and a
 /// removal, one JSON object a line.
@@ -82,11 +89,7 @@ fn campaign(words: &[&str]) -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!(
-        "usage: proof exchanges FILE                               writes every AWS message of a launch, for the referees
-       proof faults [--ends] [WORKFLOW...]                every fault at every AWS call; --ends: at the first and last call of a kind in each state
-       proof campaign [--seeds N] [--first K] [--keep I]  random scenarios; --keep: only these of a seed's events"
-    );
+    eprintln!("{USAGE}");
     ExitCode::from(2)
 }
 
@@ -105,6 +108,17 @@ fn main() -> ExitCode {
             }
         },
         ["campaign", words @ ..] => campaign(words),
+        ["bench", words @ ..] => match bench::Options::parse(words).map(|options| bench::run(&options)) {
+            Ok(Ok(())) => ExitCode::SUCCESS,
+            Ok(Err(why)) => {
+                eprintln!("proof: {why}");
+                ExitCode::FAILURE
+            }
+            Err(why) => {
+                eprintln!("proof: {why}");
+                ExitCode::from(2)
+            }
+        },
         _ => usage(),
     }
 }

@@ -37,7 +37,9 @@ pub(crate) fn class_of(service: &str, code: &str, status: u16) -> Class {
         ("events", "ConcurrentModificationException") => Class::Busy,
         ("servicequotas", "NoSuchResourceException") => Class::NotFound,
         ("s3", "NoSuchKey" | "NotFound" | "NoSuchBucket") => Class::NotFound,
-        ("s3", "PreconditionFailed" | "ConditionalRequestConflict") => Class::Conflict,
+        ("s3", "PreconditionFailed") => Class::Conflict,
+        // Two writes met: unlike after PreconditionFailed nobody knows yet whose came first.
+        ("s3", "ConditionalRequestConflict") => Class::Busy,
         ("lambda", "ResourceNotFoundException") => Class::NotFound,
         ("lambda", "ResourceConflictException" | "ResourceNotReadyException") => Class::Busy,
         ("states", "ExecutionDoesNotExist" | "StateMachineDoesNotExist") => Class::NotFound,

@@ -101,6 +101,12 @@ impl Clients {
         self.now().duration_since(SystemTime::UNIX_EPOCH).map(|d| d.as_secs()).unwrap_or_default()
     }
 
+    /// The time now as text: `2026-11-22T10:00:00Z`.
+    pub fn now_text(&self) -> String {
+        let now = aws_smithy_types::DateTime::from_secs(i64::try_from(self.now_s()).unwrap_or_default());
+        now.fmt(aws_smithy_types::date_time::Format::DateTime).unwrap_or_default()
+    }
+
     /// The region of the clients.
     pub fn region(&self) -> String {
         self.config.region().map(ToString::to_string).unwrap_or_default()

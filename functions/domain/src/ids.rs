@@ -99,6 +99,15 @@ pub fn log_key(network: &str, epoch: u64, function: &str, op: &str) -> String {
     format!("log/{network}/{epoch:08}/{function}/{}", &sha256_hex(op.as_bytes())[..16])
 }
 
+/// The member's own log entry of an order that it refused. Nothing of the order is part of the key but a hash. A day and a function
+/// have 4,096 places, so that nobody can fill the bucket; the dot keeps them apart from any network's entries.
+pub fn refused_key(day: &str, function: &str, order: &str) -> String {
+    format!("{REFUSED}{day}/{function}/{}", &sha256_hex(order.as_bytes())[..3])
+}
+
+/// What the keys of refused orders begin with.
+pub const REFUSED: &str = "log/refused.";
+
 /// The first `most` characters of a text.
 pub fn shorten(text: &str, most: usize) -> String {
     text.chars().take(most).collect()

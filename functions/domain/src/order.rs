@@ -86,26 +86,42 @@ pub struct NodeOrder {
     pub params: Value,
 }
 
-/// Every verb of nodectl that an order may name.
-pub const VERBS: [&str; 17] = [
-    "prepare",
-    "sign-certificates",
-    "make-gentx",
-    "check-genesis",
-    "start",
-    "check-blocks",
-    "adopt-identity",
-    "sign-act",
-    "pass-act",
-    "start-service",
-    "stop-service",
-    "restart-service",
-    "change-config",
-    "check-health",
-    "list-keys",
-    "read-log",
-    "read-config",
+/// Every verb of nodectl that an order may name, and the parameters that the hub may give with it. What a member's function adds
+/// (`volumes`, `agreement`) is not among them: the hub has no say in it.
+pub const VERBS: [(&str, &[&str]); 17] = [
+    ("prepare", &["chain_id", "authority", "plan_sha256"]),
+    ("sign-certificates", &["requests"]),
+    ("make-gentx", &["chain_id", "authority", "root_cert_sha256", "certificates_sha256", "power", "operator_keys"]),
+    ("check-genesis", &["genesis_sha256"]),
+    ("start", &["peers"]),
+    ("check-blocks", &["blocks", "deadline_s"]),
+    ("adopt-identity", &["expect_blocks"]),
+    ("sign-act", &["act"]),
+    ("pass-act", &["act", "signed"]),
+    ("start-service", &["expect_blocks"]),
+    ("stop-service", &["expect_blocks"]),
+    ("restart-service", &["expect_blocks"]),
+    ("change-config", &["config_toml", "app_toml", "expect_blocks"]),
+    ("check-health", &[]),
+    ("list-keys", &[]),
+    ("read-log", &["lines"]),
+    ("read-config", &["config_toml", "app_toml"]),
 ];
+
+/// The parameters that the hub may give with a verb; `InvalidInput` when there is no such verb.
+pub fn params_of(verb: &str) -> Result<&'static [&'static str], Fault> {
+    let found = VERBS.iter().find(|(name, _)| *name == verb).map(|(_, params)| *params);
+    found.ok_or_else(|| Fault::field("verb", format!("`{verb}` is not one of {}", VERBS.map(|(name, _)| name).join(", ")), "\"prepare\""))
+}
+
+/// Refuses what an object has beside the `known` fields, by name: a field that nobody reads may be a hostile one that somebody
+/// reads one day.
+pub fn only(what: &str, value: &Value, known: &[&str]) -> Result<(), Fault> {
+    let stranger = value.as_object().and_then(|o| o.keys().find(|k| !known.contains(&k.as_str())));
+    let Some(name) = stranger else { return Ok(()) };
+    let known = if known.is_empty() { "there is none".to_string() } else { format!("known are {}", known.join(", ")) };
+    Err(Fault::new(Class::InvalidInput, format!("`{what}`: unknown field `{}`; {known}", crate::ids::shorten(name, 60))))
+}
 
 /// Verbs that change nothing: they need no lock and no epoch, so that a person can look while something else is going on.
 const READING: [&str; 4] = ["check-health", "list-keys", "read-log", "read-config"];
@@ -143,9 +159,7 @@ impl NodeOrder {
                 "[{\"name\":\"node0\",\"instance\":\"i-…\",\"ip\":\"10.64.0.4\"}]",
             ));
         }
-        if !VERBS.contains(&order.verb.as_str()) {
-            return Err(Fault::field("verb", format!("`{}` is not one of {}", order.verb, VERBS.join(", ")), "\"prepare\""));
-        }
+        params_of(&order.verb)?;
         Ok(order)
     }
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 /// A member as the plan knows it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Member {
     /// Short name; the founder is `founder`.
     pub name: String,
@@ -53,6 +54,7 @@ pub struct PlannedNode {
 
 /// One way to get a batch: a type in a subnet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Candidate {
     /// Instance type.
     #[serde(rename = "type")]
@@ -65,6 +67,7 @@ pub struct Candidate {
 
 /// Nodes that one RunInstances call makes: they share a subnet and a type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Batch {
     /// `b0`, `b1`, ...; the tag `consortium:batch`.
     pub batch: String,
@@ -189,6 +192,21 @@ impl Plan {
 /// The line of [`Plan::agreement`]; a member is `name@account/region:power`.
 pub fn agreement(network: &str, chain_id: &str, members: &[String], threshold: u32, root_keys: usize) -> String {
     format!("{network} {chain_id} {} {threshold}of{root_keys}", members.join(","))
+}
+
+/// How many validators a member agreed to have in a network, by the line of its stack; `None` when the line does not say: an empty
+/// one agrees to whatever the stack's own limits allow. `Denied` for any other network than the line's.
+pub fn agreed_nodes(agreement: &str, network: &str, member: &str) -> Result<Option<u32>, Fault> {
+    if agreement.is_empty() {
+        return Ok(None);
+    }
+    let mut words = agreement.split(' ');
+    if words.next() != Some(network) {
+        return Err(Fault::new(Class::Denied, format!("this member's stack agreed to `{agreement}`, not to a network {network}")));
+    }
+    let own = words.nth(1).into_iter().flat_map(|m| m.split(',')).find_map(|m| m.strip_prefix(member)?.strip_prefix('@')?.rsplit_once(':'));
+    let power = own.and_then(|(_, power)| power.parse::<u32>().ok());
+    Ok(Some(power.ok_or_else(|| Fault::new(Class::Denied, format!("this member's stack agreed to `{agreement}`, in which {member} has no part")))? / POWER))
 }
 
 /// The first node of every member, then the second of each, and so on.
@@ -333,6 +351,10 @@ mod tests {
         assert_eq!(plan.witnesses, ["node0", "node4", "node6"]);
         assert_eq!(plan.agreement(), "testnet testnet founder@111122223333/us-east-1:400,bank@444455556666/us-east-1:200,port@777788889999/eu-west-1:200 2of3");
         assert_eq!(plan.agreement(), request.agreement());
+        let agreed = |network: &str, member: &str| agreed_nodes(&plan.agreement(), network, member).map_err(|f| f.class);
+        assert_eq!((agreed("testnet", "bank"), agreed("testnet", "founder")), (Ok(Some(2)), Ok(Some(4))));
+        assert_eq!((agreed("testnet", "ban"), agreed("test", "bank")), (Err(Class::Denied), Err(Class::Denied)));
+        assert_eq!(agreed_nodes("", "any", "bank"), Ok(None));
         let batches: Vec<(&str, &str, usize, bool)> = plan.batches.iter().map(|b| (b.batch.as_str(), b.member.as_str(), b.nodes.len(), b.authority)).collect();
         let want = [("b0", "founder", 1, true), ("b1", "founder", 1, false), ("b2", "founder", 2, false), ("b3", "bank", 1, false)];
         assert_eq!(batches[..4], want);

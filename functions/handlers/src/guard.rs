@@ -3,8 +3,32 @@
 use crate::Context;
 use domain::manifest::Lock;
 use domain::order::MemberOrder;
-use domain::{Class, Fault, fault, ids};
+use domain::{Class, Fault, fault, ids, order};
 use serde_json::{Value, json};
+
+/// What each function of a member reads of an order's parameters; anything else is refused by name.
+const PARAMS: [(&str, &[&str]); 16] = [
+    ("check-member", &["size", "types"]),
+    ("ensure-nodes", &["batch", "turn", "disks"]),
+    ("check-nodes", &["batches"]),
+    ("ensure-names", &["batches"]),
+    ("send-command", &["verb", "nodes", "targets", "seconds", "round", "tolerate", "params"]),
+    ("check-command", &["commands", "instances", "nodes", "tolerate", "last"]),
+    ("remove-commands", &["scope"]),
+    ("remove-nodes", &["scope"]),
+    ("check-left", &["scope"]),
+    ("check-removal", &["scope"]),
+    ("remove-volumes", &["scope", "keep_data"]),
+    ("ensure-rules", &["members", "scrapers"]),
+    ("ensure-peerings", &["members"]),
+    ("ensure-acceptances", &["members"]),
+    ("ensure-routes", &["members"]),
+    ("remove-peerings", &["scope"]),
+];
+/// Step Functions passes no more than this on, so a lawful hub cannot send more.
+const ORDER_BYTES: usize = 262_144;
+/// Of a refused order this many characters are kept, of the reason the other.
+const KEPT: (usize, usize) = (2_000, 500);
 
 /// A network's lock and its ETag; `None` if it was never taken.
 pub async fn read_lock(ctx: &Context, network: &str) -> Result<Option<(Lock, String)>, Fault> {
@@ -22,8 +46,13 @@ pub async fn hold(ctx: &Context, network: &str, execution: &str, epoch: u64) -> 
 /// Reads an order as hostile input: relation, names, and (for whoever changes something) the epoch, which only rises.
 /// A changing order is written to the member's own log before anything is done.
 pub async fn accept(ctx: &Context, function: &str, event: Value, changes: bool) -> Result<MemberOrder, Fault> {
+    if event.to_string().len() > ORDER_BYTES {
+        return Err(Fault::new(Class::InvalidInput, format!("the order is larger than {ORDER_BYTES} bytes")));
+    }
     let order: MemberOrder = fault::parse("order", event)?;
     order.check(ctx.setting("RELATION")?)?;
+    let known = PARAMS.iter().find(|(f, _)| *f == function).ok_or_else(|| Fault::internal(format!("nobody says what {function} reads")))?;
+    order::only("params", &order.params, known.1)?;
     if !changes {
         return Ok(order);
     }
@@ -38,6 +67,27 @@ pub async fn log(ctx: &Context, function: &str, order: &MemberOrder) -> Result<(
     let entry = serde_json::to_vec(order).map_err(|e| Fault::internal(e.to_string()))?;
     let op = format!("{}{}", order.execution, order.params);
     ctx.aws.put_new(ctx.setting("BUCKET")?, &ids::log_key(&order.network, order.epoch, function, &op), entry).await.map(drop)
+}
+
+/// Writes an order that was refused, and why, to the member's own log, whoever sent it; the refusal stays what it is. Nothing of the
+/// order is believed: what is kept of it is a bounded piece of its text, and its hash. Other faults are no refusals.
+pub async fn log_refusal(ctx: &Context, function: &str, event: &Value, fault: Fault) -> Fault {
+    if !matches!(fault.class, Class::InvalidInput | Class::Denied | Class::Conflict | Class::Quota) {
+        return fault;
+    }
+    let (text, at) = (event.to_string(), ctx.aws.now_text());
+    let entry = json!({"at": at, "function": function, "class": fault.class.error_name(), "reason": ids::shorten(&fault.message, KEPT.1),
+        "order": ids::shorten(&text, KEPT.0), "order_bytes": text.len(), "order_sha256": ids::sha256_hex(text.as_bytes())});
+    let key = ids::refused_key(&ids::shorten(&at, 10), function, &text);
+    let written = match ctx.setting("BUCKET") {
+        // The same order refused again is one entry.
+        Ok(bucket) => ctx.aws.put_new(bucket, &key, entry.to_string().into_bytes()).await.map(drop),
+        Err(missing) => Err(missing),
+    };
+    match written {
+        Ok(()) => fault,
+        Err(why) => Fault { message: format!("{} (and it could not be logged: {why})", fault.message), ..fault },
+    }
 }
 
 async fn raise_epoch(ctx: &Context, order: &MemberOrder) -> Result<(), Fault> {

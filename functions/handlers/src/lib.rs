@@ -42,10 +42,25 @@ pub type Answer = Pin<Box<dyn Future<Output = Result<Value, Fault>> + Send>>;
 /// A function's code.
 pub type Handler = fn(Context, Value) -> Answer;
 
+/// One of a member's functions that the hub may ask: what it refuses is written to the member's own log.
+async fn asked<'a, W>(ctx: &'a Context, function: &str, event: Value, work: impl FnOnce(&'a Context, Value) -> W) -> Result<Value, Fault>
+where
+    W: Future<Output = Result<Value, Fault>>,
+{
+    let order = event.clone();
+    match work(ctx, event).await {
+        Err(fault) => Err(guard::log_refusal(ctx, function, &order, fault).await),
+        answer => answer,
+    }
+}
+
 macro_rules! table {
-    ($($name:literal => $path:path),* $(,)?) => {
+    ($($name:literal => $path:path),* ; asked: $($asked:literal => $work:path),* $(,)?) => {
         /// Every function by its name, which is also its `Handler` in the templates.
-        pub const HANDLERS: &[(&str, Handler)] = &[$(($name, |ctx, event| Box::pin(async move { $path(&ctx, event).await }))),*];
+        pub const HANDLERS: &[(&str, Handler)] = &[
+            $(($name, |ctx, event| Box::pin(async move { $path(&ctx, event).await })),)*
+            $(($asked, |ctx, event| Box::pin(async move { asked(&ctx, $asked, event, $work).await })),)*
+        ];
     };
 }
 
@@ -62,6 +77,11 @@ table! {
     "send-notice" => hub::notice::send,
     "plan-operation" => hub::operation::plan,
     "check-guard" => hub::operation::check_guard,
+    "ensure-invitation" => onboard::invitation::ensure,
+    "remove-invitation" => onboard::invitation::remove,
+    "ensure-member" => onboard::member::ensure,
+    "announce-member" => onboard::announce::announce;
+    asked:
     "check-member" => launch::member::check,
     "ensure-nodes" => launch::nodes::ensure,
     "check-nodes" => launch::nodes::check,
@@ -78,10 +98,6 @@ table! {
     "ensure-acceptances" => peering::peerings::accept,
     "ensure-routes" => peering::rules::routes,
     "remove-peerings" => peering::rules::remove,
-    "ensure-invitation" => onboard::invitation::ensure,
-    "remove-invitation" => onboard::invitation::remove,
-    "ensure-member" => onboard::member::ensure,
-    "announce-member" => onboard::announce::announce,
 }
 
 /// Finds a function's code.

@@ -256,8 +256,8 @@ pub enum Command {
         #[command(flatten)]
         options: Options,
     },
-    /// The background cloud of machines that are processes
-    #[command(subcommand, after_help = "Examples:\n  consortium cloud up\n  consortium cloud down")]
+    /// The background cloud of machines that are processes, and a simulated one for other AWS clients
+    #[command(subcommand, after_help = "Examples:\n  consortium cloud up\n  consortium cloud down\n  consortium cloud serve --port 4570")]
     Cloud(CloudCommand),
 }
 
@@ -319,6 +319,22 @@ pub enum CloudCommand {
     /// Where it is
     #[command(after_help = "Example:\n  consortium cloud status")]
     Status,
+    /// Offer a simulated world on a loopback port to any AWS client, until it is told to end
+    ///
+    /// The founder's stack is deployed in it. An access key id of 12 digits is the root of that account, the founder's is 111122223333; the secret is
+    /// not looked at. Virtual time goes a hundred times as fast as real time while executions run and for a minute after each change, as fast as real
+    /// time while somebody only looks, and stands when nobody asks.
+    #[command(
+        after_help = "Examples:\n  consortium cloud serve --port 4570\n  AWS_ACCESS_KEY_ID=111122223333 AWS_SECRET_ACCESS_KEY=any AWS_REGION=us-east-1 aws --endpoint-url http://127.0.0.1:4570 stepfunctions describe-execution --execution-arn ARN\n  consortium --home scratch cloud serve --fault RunInstances#1=lost"
+    )]
+    Serve {
+        /// Port; 0 = any that is free
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// A fault on purpose: <Action>#<nth>=<Code>|lost|twice|died or <node>:ssm=never|vote=mute|pull=fail (repeatable)
+        #[arg(long = "fault", value_name = "FAULT")]
+        faults: Vec<String>,
+    },
     /// What `up` runs in the background
     #[command(hide = true)]
     Run,

@@ -63,6 +63,14 @@ table! {
     LeftNone: "leftovers: none", "残留：无";
     Left: "leftovers ({0}), run: consortium remove {1}", "残留（{0} 项），请运行：consortium remove {1}";
 
+    LeftLock: "lock of {0}, held by {1}", "{0} 的锁，由 {1} 持有";
+
+    MemberColumn: "member", "成员";
+    AccountColumn: "account", "账户";
+    RegionColumn: "region", "区域";
+    RangeColumn: "range", "地址段";
+    StateColumn: "state", "状态";
+    PowerColumn: "power", "投票权";
     NodeColumn: "node", "节点";
     InstanceColumn: "instance", "实例";
     AddressColumn: "address", "地址";
@@ -75,6 +83,17 @@ table! {
     StatusLine: "{0}: {1}, height {2} -> {3} in {4} {5}, revision {6} of the manifest", "{0}：{1}，{4} {5}内高度 {2} -> {3}，清单第 {6} 版";
     Silent: "{0} does not sign: its machine is {1}, its irita is {2} at height {3}", "{0} 没有签名：机器状态 {1}，irita 状态 {2}，高度 {3}";
     Restarted: "{0}: irita was started again {1} times; last: {2}", "{0}：irita 重启过 {1} 次；最近一次：{2}";
+    Peerings: "peerings: {0} of {1} active", "对等连接：{1} 条，其中 {0} 条已激活";
+    PeeringOther: "  {0} - {1}: {2} {3}", "  {0} - {1}：{2} {3}";
+    Missing: "missing", "缺失";
+    MemberInvited: "invited", "已邀请";
+    MemberJoined: "joined", "已加入";
+    MemberRevoked: "revoked", "已撤回";
+    MemberExpired: "expired", "已过期";
+    ServiceRunning: "running", "运行中";
+    ServiceStopped: "stopped", "已停止";
+    ServiceRestarting: "restarting", "重启中";
+    ServiceAbsent: "absent", "未创建";
     StateHalted: "halted", "停滞";
     StateDegraded: "degraded", "降级";
     StateLaunching: "launching", "启动中";
@@ -92,6 +111,15 @@ table! {
     DeleteData: "  to delete them later: consortium remove {0}", "  以后要删除：consortium remove {0}";
     DeleteIdentities: "  to delete them later: the member sets AllowIdentityRemoval to true in its stack, then: consortium remove {0}", "  以后要删除：由成员将堆栈参数 AllowIdentityRemoval 设为 true，再运行 consortium remove {0}";
 
+    Invited: "{0} (account {1}, {2}) is invited; its range is {3}", "已邀请 {0}（账户 {1}，{2}）；其地址段为 {3}";
+    InvitationOpen: "the invitation is open until {0}", "邀请有效期至 {0}";
+    InvitationFor: "its nodes will accept this network only: {0}", "它的节点只接受这个网络：{0}";
+    InvitationLink: "\nIts person opens this link in the console of account {0}, reads the parameters and creates the stack:\n\n{1}\n", "\n请其负责人在账户 {0} 的控制台打开此链接，核对参数并创建堆栈：\n\n{1}\n";
+    InvitationHere: "here on this computer: consortium join '<link>' --account {0}", "在本机上：consortium join '<链接>' --account {0}";
+    JoinedNow: "{0} has joined: its stack is there, and the hub may ask its functions and nothing else", "{0} 已加入：其堆栈已建好，中枢只能调用它的函数";
+    RevokedNow: "{0} is revoked: the hub asks it nothing and lets its nodes exchange nothing; what runs in its account is its own", "{0} 已撤回：中枢不再向它发出请求，也不让它的节点交换文件；其账户中运行的内容归它自己";
+    LastRefused: " (last announcement refused: {0})", "（上次声明被拒：{0}）";
+
     OperationDone: "\n{0} of {1}: done, in {2} {3}", "\n{1} 的 {0}：完成，用时 {2} {3}";
     OperationFailed: "\n{0} failed.", "\n{0} 失败。";
     Rehearsed: "\nlaunched; height {0} -> {1} in 30 virtual seconds\n", "\n已启动；30 虚拟秒内高度 {0} -> {1}\n";
@@ -101,6 +129,8 @@ table! {
 
     NoAnswer: "irita is {0} and does not answer; signed up to {1}; {2}% of the data disk free; {3} {4}", "irita 状态 {0}，没有应答；签名到 {1}；数据盘剩余 {2}%；{3} {4}";
     Health: "height {0}, {1}, power {2}, {3} peers, catching up {4}, {5} restarts, {6}% of the data disk free", "高度 {0}，{1}，投票权 {2}，对等节点 {3}，追块 {4}，重启 {5} 次，数据盘剩余 {6}%";
+    True: "true", "是";
+    False: "false", "否";
     Signs: "signs", "在签名";
     Jailed: "is JAILED", "被监禁";
     SignsNot: "does NOT sign", "没有签名";
@@ -114,6 +144,7 @@ table! {
     PlanMonth: "  a month  ${0} ({1} on demand, prices of {2})", "  每月     ${0}（{1} 按需价格，{2}）";
     PlanRegions: "           prices are {0}'s; those of {1} differ", "           以上为 {0} 的价格；{1} 的价格不同";
     PlanMember: "           {0} {1} ({2})", "           {0} {1}（{2}）";
+    PlanWhose: "{0}: ", "{0}：";
     LineInstances: "{0} x {1}", "{0} 台 {1}";
     LineStorage: "{0} GB gp3", "{0} GB gp3 磁盘";
     LineAddresses: "{0} public addresses, outbound only", "{0} 个公网地址，仅出站";

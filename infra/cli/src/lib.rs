@@ -10,6 +10,7 @@ pub mod out;
 pub mod plan_text;
 pub mod progress;
 pub mod report;
+pub mod serve;
 pub mod session;
 pub mod wiring;
 pub mod work;

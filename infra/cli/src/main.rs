@@ -8,6 +8,7 @@ use consortium::daemon::{self, Asked};
 use consortium::home::Home;
 use consortium::lang::Lang;
 use consortium::out::Out;
+use consortium::serve;
 use consortium::session::{Place, Session};
 use consortium::work::Work;
 use consortium::{commands, out::Said};
@@ -135,9 +136,7 @@ fn work(home: &Path, work: Work, place: Place, out: &Out) -> Result<u8, Fault> {
     let held = Home::take(home)?;
     runtime(false)?.block_on(async {
         let world = held.world()?;
-        // A world stays in the region that it was begun in.
-        let region = world.as_ref().and_then(|w| w.stacks.values().next()).map(|s| s.region.clone());
-        let place = Place { region: region.unwrap_or(place.region), ..place };
+        let place = place.of(world.as_ref());
         let session = Session::open(world, 1, Some(held.world_file()), &place).await?;
         let done = work.run(&session, out).await;
         session.cloud.save().map_err(|e| Fault::internal(e.to_string()))?;
@@ -188,6 +187,10 @@ fn cloud(home: &Path, command: CloudCommand, out: &Out) -> Result<u8, Fault> {
             Ok(code)
         }
         CloudCommand::Status => ask(Asked::Where),
+        CloudCommand::Serve { port, faults } => {
+            let faults = consortium::fault_options::parse(&faults)?;
+            runtime(false)?.block_on(serve::run(home, port, &faults)).map(|()| 0)
+        }
         CloudCommand::Run => runtime(true)?.block_on(daemon::run(home)).map(|()| 0),
     }
 }

@@ -51,7 +51,7 @@ fn price(lang: Lang, plan: &Plan, regions: &[String]) -> Vec<String> {
     let (day, block) = (format!("{:.1}", traffic.pair_gb_day), format!("{:.0}", traffic.block_bytes / 1000.0));
     lines.push(lang.say(Key::PlanTraffic, &[&dollars(monthly.traffic), &day, &block, &traffic.block_seconds]));
     for line in monthly.lines.iter().filter(|l| l.kind.is_estimate() && l.count > 0.0) {
-        let whose = if plan.members.len() > 1 { format!("{}: ", line.member) } else { String::new() };
+        let whose = if plan.members.len() > 1 { lang.say(Key::PlanWhose, &[&line.member]) } else { String::new() };
         lines.push(format!("           {:>9}  {whose}{}", dollars(line.dollars), words(lang, line, plan)));
     }
     // What it really used is printed after it.

@@ -1,7 +1,12 @@
 //! What exists now, read from the world itself and never through our functions: nodes, heights, votes, leftovers.
 
-use domain::ids;
-use domain::manifest::{Lock, Manifest};
+mod left;
+mod members;
+
+pub use left::{Kept, Left, kept, left};
+pub use members::{MemberReport, PeeringReport, members, peerings, records};
+
+use domain::manifest::Manifest;
 use local_cloud::Cloud;
 use nodectl::Service;
 use serde_json::{Value, json};
@@ -11,6 +16,10 @@ use serde_json::{Value, json};
 pub struct NodeReport {
     /// Name.
     pub name: String,
+    /// Company whose node it is.
+    pub member: String,
+    /// Voting power that it has on the chain, 0 = jailed or removed; as recorded while it does not answer.
+    pub power: u64,
     /// Instance id.
     pub instance: String,
     /// Its state in EC2.
@@ -34,6 +43,10 @@ pub struct NodeReport {
 pub struct NetworkReport {
     /// The last manifest.
     pub manifest: Manifest,
+    /// Companies.
+    pub members: Vec<MemberReport>,
+    /// How their networks are joined.
+    pub peerings: Vec<PeeringReport>,
     /// Nodes.
     pub nodes: Vec<NodeReport>,
     /// Height of the chain.
@@ -68,6 +81,8 @@ pub async fn network(cloud: &Cloud, network: &str) -> Option<NetworkReport> {
         let world = cloud.world();
         nodes.push(NodeReport {
             name: n.name.clone(),
+            member: n.member.clone(),
+            power: status.as_ref().map_or(u64::from(n.power), |s| s.power),
             instance: n.instance.clone(),
             state: world.instances.get(&n.instance).map(|i| i.state(now)).unwrap_or("gone").into(),
             ip: n.private_ip.clone(),
@@ -89,54 +104,23 @@ pub async fn network(cloud: &Cloud, network: &str) -> Option<NetworkReport> {
             node.signing = node.height > 0 && signed.contains(&n.cons_address);
         }
     }
+    let (members, peerings) = (members(cloud, &manifest), peerings(cloud, &manifest));
     let world = cloud.world();
     let chain = world.chains.get(manifest.genesis["sha256"].as_str().unwrap_or_default());
-    Some(NetworkReport { nodes, height, double_signs: chain.map(|c| c.double_signs.clone()).unwrap_or_default(), manifest })
-}
-
-/// What exists with a network's tags and belongs to nothing that was asked for.
-/// `kept` = volumes that a person asked to keep.
-pub fn left(cloud: &Cloud, network: &str, kept: &[String]) -> Vec<String> {
-    cloud.settle();
-    let owned = match manifests(cloud, network).pop() {
-        Some(m) if m.state == "launched" => m.nodes,
-        _ => vec![],
-    };
-    let bucket = hub_bucket(cloud).unwrap_or_default();
-    let now = cloud.now_ms();
-    let world = cloud.world();
-    let ours = |tags: &local_cloud::world::Tags| tags.get(ids::TAG_NETWORK).is_some_and(|n| n == network);
-    let mut left: Vec<String> = vec![];
-    let running = world.instances.values().filter(|i| ours(&i.tags) && i.state(now) != "terminated");
-    left.extend(running.filter(|i| !owned.iter().any(|n| n.instance == i.id)).map(|i| i.id.clone()));
-    let volumes = world.volumes.values().filter(|v| ours(&v.tags) && !kept.contains(&v.id));
-    left.extend(volumes.filter(|v| !owned.iter().any(|n| n.volumes.contains(&v.id))).map(|v| v.id.clone()));
-    if owned.is_empty() {
-        // What peering makes belongs to the whole network.
-        let peerings = world.peerings.values().filter(|p| ours(&p.requester.tags) && p.state(now) != "deleted");
-        left.extend(peerings.map(|p| p.id.clone()));
-        let tagged = |p: &local_cloud::world::Plain| {
-            p.properties["Tags"].as_array().into_iter().flatten().any(|t| t["Key"] == ids::TAG_NETWORK && t["Value"] == network)
-        };
-        left.extend(world.of_kind("AWS::EC2::SecurityGroupIngress").filter(|p| tagged(p)).map(|p| p.id.clone()));
-    }
-    for (key, object) in world.buckets.get(&bucket).into_iter().flat_map(|b| b.objects.iter()) {
-        if owned.is_empty() && key.starts_with(&format!("exchange/{network}/")) {
-            left.push(format!("s3://{bucket}/{key}"));
-        }
-        let lock: Option<Lock> = (*key == ids::lock_key(network)).then(|| serde_json::from_str(&object.text).ok()).flatten();
-        if let Some(lock) = lock.filter(|l| !l.execution.is_empty()) {
-            left.push(format!("lock of {network}, held by {}", lock.execution));
-        }
-    }
-    left
+    Some(NetworkReport { nodes, members, peerings, height, double_signs: chain.map(|c| c.double_signs.clone()).unwrap_or_default(), manifest })
 }
 
 /// The nodes as `--json` gives them.
 pub fn nodes_json(nodes: &[NodeReport]) -> Value {
     let one = |n: &NodeReport| {
-        json!({"name": n.name, "instance_id": n.instance, "state": n.state, "ip": n.ip, "volumes": n.volumes, "peer": format!("{}@{}:26656", n.peer, n.ip),
+        json!({"name": n.name, "member": n.member, "power": n.power, "instance_id": n.instance, "state": n.state, "ip": n.ip, "volumes": n.volumes, "peer": format!("{}@{}:26656", n.peer, n.ip),
             "height": n.height, "signing": n.signing, "service": n.service.state, "restarts": n.service.restarts})
     };
     nodes.iter().map(one).collect()
+}
+
+/// The companies and how they are joined as `--json` gives them: of peerings how many there must be and are, and each that is not active.
+pub fn joined_json(found: &NetworkReport) -> (Value, Value) {
+    let others: Vec<&PeeringReport> = found.peerings.iter().filter(|p| p.state != "active").collect();
+    (json!(found.members), json!({"wanted": found.peerings.len(), "active": found.peerings.len() - others.len(), "others": others}))
 }

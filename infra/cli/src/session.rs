@@ -41,6 +41,12 @@ impl Place {
         if self.machines.is_some() { "127.0.0.0/8" } else { domain::consortium::POOL }
     }
 
+    /// A world stays in the region that it was begun in.
+    pub fn of(self, world: Option<&World>) -> Place {
+        let region = world.and_then(|w| w.stacks.values().next()).map(|s| s.region.clone());
+        Place { region: region.unwrap_or(self.region), ..self }
+    }
+
     /// Range of the nth member after the founder; empty = the hub chooses. Only what machines of this computer can listen on
     /// must be said.
     fn range(&self, n: usize) -> String {
@@ -171,9 +177,7 @@ impl Session {
 
     /// What the hub knows of every member that was ever invited.
     pub fn members(&self) -> Vec<MemberRecord> {
-        let world = self.cloud.world();
-        let objects = self.outputs.get("HubBucket").and_then(|b| world.buckets.get(b)).into_iter().flat_map(|b| b.objects.iter());
-        objects.filter(|(k, _)| k.starts_with(domain::ids::MEMBERS)).filter_map(|(_, o)| serde_json::from_str(&o.text).ok()).collect()
+        report::records(&self.cloud.world(), self.outputs.get("HubBucket").map(String::as_str).unwrap_or_default())
     }
 
     /// This computer plays every company: whoever a request names and has not joined yet is invited, and its person opens the
@@ -263,9 +267,11 @@ impl Session {
     }
 
     /// What `--json` gives of a network after something was done to it.
-    pub async fn summary(&self, status: &str, network: &str, outcome: Option<&Outcome>, kept: &[String]) -> Value {
+    pub async fn summary(&self, status: &str, network: &str, outcome: Option<&Outcome>) -> Value {
         let found = report::network(&self.cloud, network).await;
-        let left = report::left(&self.cloud, network, kept);
+        let left = report::left(&self.cloud, network);
+        let kept = report::kept(&self.cloud.world(), network);
+        let (members, peerings) = found.as_ref().map(report::joined_json).unwrap_or((json!([]), Value::Null));
         let manifest = found.as_ref().map(|f| &f.manifest);
         let signed = match (&found, manifest.and_then(|m| m.verdict["validators_signed"].as_u64())) {
             (Some(f), _) if f.height > 0 && f.nodes.iter().any(|n| n.signing) => f.nodes.iter().filter(|n| n.signing).count() as u64,
@@ -277,10 +283,10 @@ impl Session {
             "status": status, "network": network, "chain_id": manifest.map(|m| m.chain_id.clone()).unwrap_or_default(),
             "genesis_sha256": manifest.and_then(|m| m.genesis["sha256"].as_str()).unwrap_or_default(),
             "height": found.as_ref().map(|f| f.height).unwrap_or(0), "validators_signed": signed,
-            "nodes": found.as_ref().map(|f| report::nodes_json(&f.nodes)).unwrap_or(json!([])),
+            "nodes": found.as_ref().map(|f| report::nodes_json(&f.nodes)).unwrap_or(json!([])), "members": members, "peerings": peerings,
             "virtual_seconds": outcome.map(|o| o.seconds).unwrap_or(0.0), "aws_calls": outcome.map(|o| o.calls).unwrap_or(0),
             "object_calls": outcome.map(|o| o.object_calls).unwrap_or(0), "transitions": outcome.map(|o| o.transitions).unwrap_or(0),
-            "seed": seed, "left": left,
+            "seed": seed, "left": left, "kept": kept,
         });
         if let Some(o) = outcome.filter(|o| o.status != "SUCCEEDED") {
             summary["error"] = json!({"name": o.error.0, "message": o.error.1, "execution": o.execution});

@@ -14,7 +14,7 @@ pub struct Options {
     /// One JSON object and nothing else on stdout
     #[arg(long)]
     pub json: bool,
-    /// A fault on purpose: <Action>#<nth>=<Code>|lost|twice|died or <node>:ssm=never|vote=mute|pull=fail (repeatable)
+    /// A fault on purpose: <Action>#<nth>=<Code>|lost|twice|died or <node>:ssm=never|vote=mute|pull=fail|image=other|disk=missing|disk=foreign|dies=preparing (repeatable)
     #[arg(long = "fault", value_name = "FAULT")]
     pub faults: Vec<String>,
 }

@@ -46,7 +46,8 @@ pub(crate) fn advance(world: &mut World, now: u64) {
 fn step(world: &mut World, net: &mut Option<Net>, genesis: &str, now: u64) -> bool {
     let Some(chain) = world.chains.get(genesis) else { return false };
     let commit = world.processes.values().filter(|p| p.genesis_sha256 == genesis).map(|p| p.commit_ms).max().unwrap_or(5_000);
-    let at = chain.last_ms + commit + BLOCK;
+    let block = world.scaled(&BLOCK, BLOCK.high);
+    let at = chain.last_ms + commit + block;
     if at > now {
         return false;
     }
@@ -80,7 +81,7 @@ fn step(world: &mut World, net: &mut Option<Net>, genesis: &str, now: u64) -> bo
         let joins = world.processes.values().filter(|p| p.genesis_sha256 == genesis).map(|p| p.started_ms + JOIN_MS);
         let next = joins.chain(net.activations()).filter(|t| *t > at && *t <= now).min();
         let Some(chain) = world.chains.get_mut(genesis) else { return false };
-        chain.last_ms = next.unwrap_or(now).saturating_sub(commit + BLOCK);
+        chain.last_ms = next.unwrap_or(now).saturating_sub(commit + block);
         return next.is_some();
     };
     let Some(chain) = world.chains.get_mut(genesis) else { return false };
@@ -123,14 +124,14 @@ pub(crate) fn stop(world: &mut World, instance: &str, now: u64) {
 }
 
 /// Whether a process answers on its RPC.
-pub(crate) fn listens(process: &Process, now: u64) -> bool {
-    process.started_ms + RPC_UP.1 <= now
+pub(crate) fn listens(world: &World, process: &Process, now: u64) -> bool {
+    process.started_ms + world.scaled(&RPC_UP, RPC_UP.high) <= now
 }
 
 /// What a node's RPC answers, in the recorded shape; `None` while it does not listen.
 pub(crate) fn rpc(world: &mut World, instance: &str, path: &str, now: u64) -> Option<Value> {
     advance(world, now);
-    let p = world.processes.get(instance).filter(|p| listens(p, now))?.clone();
+    let p = world.processes.get(instance).filter(|p| listens(world, p, now))?.clone();
     let chain = world.chains.get(&p.genesis_sha256)?;
     let block = |h: u64| chain.blocks.iter().find(|b| b.height == h);
     let body = |result: Value| json!({"jsonrpc": "2.0", "id": -1, "result": result});

@@ -1,12 +1,13 @@
 //! The cloud itself: one world, one clock, one way in for every call, whoever makes it.
 
-use crate::faults::{Faults, Injected};
+use crate::clock::Attention;
+use crate::faults::{Faults, Injected, STEP};
 use crate::grants::{Grant, Use};
 use crate::late::Lag;
-use crate::latency::{API_CALL, Range};
+use crate::latency::{API_CALL, Latency};
 use crate::machines::Machines;
 use crate::services;
-use crate::world::World;
+use crate::world::{Notes, Sample, World};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -25,12 +26,14 @@ pub struct Principal {
     pub account: String,
     /// Role ARN; empty = the account's root.
     pub role: String,
+    /// Name of the role's session.
+    pub session: String,
 }
 
 /// One call of an API, read from the wire.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// Signing name: `ec2`, `ssm`, `s3`, `lambda`, `states`, `sns`, `events`, `servicequotas`.
+    /// Signing name: `ec2`, `ssm`, `s3`, `lambda`, `states`, `sns`, `events`, `servicequotas`, `sts`.
     pub service: String,
     /// Action: `RunInstances`.
     pub action: String,
@@ -121,6 +124,17 @@ pub struct Exchange {
     pub response: (u16, BTreeMap<String, String>, String),
 }
 
+/// Something that passes inside the cloud and not over the wire: what executions, functions and buses are given and give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// What kind of thing: `state output`, `function payload`, `event`, ...
+    pub channel: &'static str,
+    /// Whose.
+    pub place: String,
+    /// Its JSON.
+    pub text: String,
+}
+
 pub(crate) struct Inner {
     pub world: Mutex<World>,
     pub faults: Mutex<Faults>,
@@ -129,6 +143,7 @@ pub(crate) struct Inner {
     pub base_ms: u64,
     pub file: Option<PathBuf>,
     pub exchanges: Mutex<Option<Vec<Exchange>>>,
+    pub heard: Mutex<Option<Vec<Heard>>>,
     pub watchers: Mutex<Vec<tokio::sync::mpsc::UnboundedSender<(String, String)>>>,
     pub kills: Mutex<BTreeMap<String, Arc<Notify>>>,
     /// The lock file of each node.
@@ -145,6 +160,8 @@ pub(crate) struct Inner {
     pub lags: Mutex<Vec<Lag>>,
     /// Events that functions have still to be given.
     pub deliveries: AtomicUsize,
+    /// How long ago anybody cared, for a world that is served.
+    pub attention: Mutex<Attention>,
 }
 
 /// The local cloud; cheap to clone.
@@ -164,6 +181,7 @@ impl Cloud {
             base_ms,
             file,
             exchanges: Mutex::new(None),
+            heard: Mutex::new(None),
             watchers: Mutex::default(),
             kills: Mutex::default(),
             refusals: Mutex::default(),
@@ -173,6 +191,7 @@ impl Cloud {
             node_locks: Mutex::default(),
             machines,
             deliveries: AtomicUsize::new(0),
+            attention: Mutex::default(),
         };
         let cloud = Cloud(Arc::new(inner));
         crate::services::ssm::resume(&cloud);
@@ -198,9 +217,26 @@ impl Cloud {
         self.0.faults.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// From now on every message is kept for [`Cloud::exchanges`].
+    /// From now on the world notes what is drawn, called and entered; gives what was noted before.
+    pub fn take_note(&self) -> Notes {
+        self.world().notes.replace(Notes::default()).unwrap_or_default()
+    }
+
+    /// From now on every message is kept for [`Cloud::exchanges`], and what passes without one for [`Cloud::heard`].
     pub fn record(&self) {
         *self.0.exchanges.lock().unwrap_or_else(|p| p.into_inner()) = Some(vec![]);
+        *self.0.heard.lock().unwrap_or_else(|p| p.into_inner()) = Some(vec![]);
+    }
+
+    /// What passed since [`Cloud::record`] and not over the wire.
+    pub fn heard(&self) -> Vec<Heard> {
+        self.0.heard.lock().unwrap_or_else(|p| p.into_inner()).clone().unwrap_or_default()
+    }
+
+    pub(crate) fn hear(&self, channel: &'static str, place: &str, value: &Value) {
+        if let Some(list) = self.0.heard.lock().unwrap_or_else(|p| p.into_inner()).as_mut() {
+            list.push(Heard { channel, place: place.into(), text: value.to_string() });
+        }
     }
 
     /// Messages kept since [`Cloud::record`].
@@ -227,13 +263,22 @@ impl Cloud {
     }
 
     /// How long something takes: sampled in a simulated world, no time of its own where machines are processes.
-    pub(crate) fn lasts(&self, world: &mut World, range: Range) -> u64 {
-        if self.0.machines.is_some() { 0 } else { world.between(range.0, range.1) }
+    /// `instance` = the machine that it is about, if any.
+    pub(crate) fn lasts(&self, world: &mut World, latency: &'static Latency, instance: &str) -> u64 {
+        if self.0.machines.is_some() {
+            return 0;
+        }
+        let drawn = world.between(latency.low, latency.high);
+        let ms = world.scaled(latency, drawn);
+        if let Some(notes) = &mut world.notes {
+            notes.samples.push(Sample { name: latency.name, instance: instance.into(), at_ms: self.now_ms(), ms });
+        }
+        ms
     }
 
     /// Waits a sampled time.
-    pub(crate) async fn pass(&self, range: Range) {
-        let ms = self.lasts(&mut self.world(), range);
+    pub(crate) async fn pass(&self, latency: &'static Latency, instance: &str) {
+        let ms = self.lasts(&mut self.world(), latency, instance);
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
 
@@ -267,8 +312,12 @@ impl Cloud {
         if let Some(defect) = &*self.0.tamper.lock().unwrap_or_else(|p| p.into_inner()) {
             defect(&mut call);
         }
-        *self.world().calls.entry(format!("{}:{}", call.service, call.action)).or_default() += 1;
-        self.pass(API_CALL).await;
+        {
+            let (name, mut world) = (format!("{}:{}", call.service, call.action), self.world());
+            world.note_call(STEP.try_with(|s| (s.execution.clone(), s.state.clone())).unwrap_or_default(), &name);
+            *world.calls.entry(name).or_default() += 1;
+        }
+        self.pass(&API_CALL, "").await;
         let injected = self.faults().meet(&call.service, &call.action);
         if let Some(Injected::Refused(code)) = &injected {
             return Ok(Err(ApiError::injected(code)));
@@ -284,6 +333,7 @@ impl Cloud {
             reply = services::dispatch(self, &call).await;
         }
         if services::mutates(&call.action) {
+            self.stirred();
             if call.service == "ec2" {
                 self.follow_world().await;
             }

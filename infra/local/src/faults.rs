@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 /// Which step of a state machine makes a call.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Step {
+    /// Execution's name.
+    pub execution: String,
     /// Machine: `launch-network`, as the stack names it.
     pub machine: String,
     /// State.
@@ -61,6 +63,11 @@ pub struct Faults {
     pub hit: Vec<String>,
 }
 
+/// What can be wrong in a node, and how: its agent never answers; its process never votes; the image cannot be pulled or is another
+/// one under the same name; its data disk is not there or has somebody else's files; its machine ends while it is prepared.
+pub const NODE_FAULTS: [(&str, &str); 7] =
+    [("ssm", "never"), ("vote", "mute"), ("pull", "fail"), ("image", "other"), ("disk", "missing"), ("disk", "foreign"), ("dies", "preparing")];
+
 /// One `--fault`: at a call, or in a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Spec {
@@ -78,10 +85,11 @@ impl Spec {
         let bad = |why: &str| Fault::new(Class::InvalidInput, format!("`--fault {text}`: {why}; for example RunInstances#1=lost or node2:vote=mute"));
         let (place, how) = text.split_once('=').ok_or_else(|| bad("has no ="))?;
         if let Some((node, what)) = place.split_once(':') {
-            return match (what, how) {
-                ("ssm", "never") | ("vote", "mute") | ("pull", "fail") => Ok(Spec::Node(node.into(), what.into(), how.into())),
-                _ => Err(bad("a node's fault is ssm=never, vote=mute or pull=fail")),
-            };
+            if NODE_FAULTS.contains(&(what, how)) {
+                return Ok(Spec::Node(node.into(), what.into(), how.into()));
+            }
+            let known = NODE_FAULTS.map(|(what, how)| format!("{what}={how}")).join(", ");
+            return Err(bad(&format!("a node's fault is one of {known}")));
         }
         let (action, nth) = place.split_once('#').ok_or_else(|| bad("has neither # nor :"))?;
         let (nth, forever) = nth.strip_suffix('+').map_or((nth, false), |n| (n, true));
@@ -157,7 +165,25 @@ mod tests {
         assert_eq!(Spec::parse("RunInstances#3=late"), Ok(Spec::Call("RunInstances".into(), 3, Injected::Late)));
         assert_eq!(Spec::parse("PutObject#2=lost"), Ok(Spec::Call("PutObject".into(), 2, Injected::Lost)));
         assert_eq!(Spec::parse("node2:vote=mute"), Ok(Spec::Node("node2".into(), "vote".into(), "mute".into())));
-        for bad in ["", "x", "x=y", "Run#0=lost", "Run#x=lost", "node2:vote=loud", "#1=lost", "Run#1=gone", "Run#1+=lost"] {
+        for (what, how) in NODE_FAULTS {
+            assert_eq!(Spec::parse(&format!("node3:{what}={how}")), Ok(Spec::Node("node3".into(), what.into(), how.into())));
+        }
+        assert!(Spec::parse("node2:disk=full").expect_err("unknown").message.contains("disk=missing, disk=foreign"));
+        for bad in [
+            "",
+            "x",
+            "x=y",
+            "Run#0=lost",
+            "Run#x=lost",
+            "node2:vote=loud",
+            "node2:disk=other",
+            "node2:image=missing",
+            "node2:dies=never",
+            "node2:=mute",
+            "#1=lost",
+            "Run#1=gone",
+            "Run#1+=lost",
+        ] {
             assert!(Spec::parse(bad).is_err(), "{bad}");
         }
     }

@@ -1,41 +1,92 @@
 //! How long things take, in milliseconds: one table with its sources. Every figure is a range; the seed picks from it.
 
-/// A uniform range, both ends included.
-pub type Range = (u64, u64);
+/// How well a figure is founded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ground {
+    /// Written down by whoever makes it, or measured on the real program.
+    Documented,
+    /// Common experience and nothing better.
+    Assumed,
+}
 
-/// One AWS API call. Assumption: tens of milliseconds inside a region.
-pub const API_CALL: Range = (20, 90);
-/// Cold start of a Rust function with SDK clients. aws.md 9: 14-16 ms to the first poll, plus sandbox creation (assumed).
-pub const COLD_START: Range = (120, 300);
-/// A warm invocation's overhead. Assumption.
-pub const WARM_START: Range = (3, 12);
-/// RunInstances to `running`. Assumption, by common experience.
-pub const BOOT: Range = (9_000, 16_000);
-/// `running` to the Systems Manager agent's first ping. Assumption.
-pub const AGENT: Range = (15_000, 30_000);
-/// A command from SendCommand to the agent. Assumption.
-pub const DELIVERY: Range = (400, 1_500);
-/// Pulling the image, about 200 MB. Assumption.
-pub const PULL: Range = (12_000, 25_000);
-/// One irita command in a container. irita.md: 0.05-0.25 s, plus the container's start (assumed).
-pub const IRITA: Range = (350, 900);
-/// mkfs.xfs on an empty volume. Assumption.
-pub const FORMAT: Range = (500, 1_500);
-/// Mount or unmount. Assumption.
-pub const MOUNT: Range = (50, 200);
-/// TerminateInstances to `terminated`. Assumption.
-pub const TERMINATE: Range = (20_000, 45_000);
-/// How long a Describe or List may not show what was just made. AWS documents eventual consistency, not a figure.
-pub const LAG: Range = (0, 1_500);
-/// `irita start` until RPC answers. irita.md 3: 0.2-0.4 s.
-pub const RPC_UP: Range = (200, 400);
-/// What a block takes beyond `timeout_commit`. irita.md 3: 5.3-5.8 s at the default 5 s.
-pub const BLOCK: u64 = 350;
-/// A peering request inside a region until its accepter sees it. Assumption: seconds.
-pub const PEERING_REQUEST: Range = (1_000, 4_000);
-/// The same across regions. Assumption: as long as common experience has it, up to most of a minute.
-pub const PEERING_REQUEST_FAR: Range = (8_000, 40_000);
-/// An accepted peering inside a region until it is active. Assumption.
-pub const PEERING_SETUP: Range = (1_000, 5_000);
-/// The same across regions. Assumption.
-pub const PEERING_SETUP_FAR: Range = (5_000, 30_000);
+/// A uniform range, both ends included.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Latency {
+    /// Name, by which a world scales it ([`crate::World::latency_scale`]).
+    pub name: &'static str,
+    /// Shortest.
+    pub low: u64,
+    /// Longest.
+    pub high: u64,
+    /// How well it is founded.
+    pub ground: Ground,
+    /// Of what, and where the figure comes from.
+    pub source: &'static str,
+}
+
+const fn documented(name: &'static str, (low, high): (u64, u64), source: &'static str) -> Latency {
+    Latency { name, low, high, ground: Ground::Documented, source }
+}
+
+const fn assumed(name: &'static str, (low, high): (u64, u64), source: &'static str) -> Latency {
+    Latency { name, low, high, ground: Ground::Assumed, source }
+}
+
+/// One AWS API call.
+pub static API_CALL: Latency = assumed("api-call", (20, 90), "one AWS API call: tens of milliseconds inside a region");
+/// Cold start of a function.
+pub static COLD_START: Latency = assumed("cold-start", (120, 300), "a Rust function: 14-16 ms to the first poll (aws.md 9), plus the sandbox (assumed)");
+/// A warm invocation's overhead.
+pub static WARM_START: Latency = assumed("warm-start", (3, 12), "a warm invocation's overhead");
+/// RunInstances to `running`.
+pub static BOOT: Latency = assumed("boot", (9_000, 16_000), "RunInstances to `running`");
+/// `running` to the Systems Manager agent's first ping.
+pub static AGENT: Latency = assumed("agent", (15_000, 30_000), "`running` to the Systems Manager agent's first ping");
+/// A command from SendCommand to the agent.
+pub static DELIVERY: Latency = assumed("delivery", (400, 1_500), "a command from SendCommand to the agent");
+/// Pulling the image.
+pub static PULL: Latency = assumed("pull", (12_000, 25_000), "pulling the image, about 200 MB");
+/// One irita command in a container.
+pub static IRITA: Latency = assumed("irita", (350, 900), "one irita command: 0.05-0.25 s (irita.md), plus the container's start (assumed)");
+/// mkfs.xfs on an empty volume.
+pub static FORMAT: Latency = assumed("format", (500, 1_500), "mkfs.xfs on an empty volume");
+/// Mount or unmount.
+pub static MOUNT: Latency = assumed("mount", (50, 200), "mount or unmount");
+/// TerminateInstances to `terminated`.
+pub static TERMINATE: Latency = assumed("terminate", (20_000, 45_000), "TerminateInstances to `terminated`");
+/// How long a Describe or List may not show what was just made.
+pub static LAG: Latency = assumed("lag", (0, 1_500), "how long a read may not show what was just made: AWS documents that it happens, no figure");
+/// `irita start` until RPC answers.
+pub static RPC_UP: Latency = documented("rpc-up", (200, 400), "`irita start` until RPC answers (irita.md 3)");
+/// What a block takes beyond `timeout_commit`.
+pub static BLOCK: Latency = documented("block", (350, 350), "a block beyond `timeout_commit`: 5.3-5.8 s at the default 5 s (irita.md 3)");
+/// A peering request inside a region until its accepter sees it.
+pub static PEERING_REQUEST: Latency = assumed("peering-request", (1_000, 4_000), "a peering request inside a region until its accepter sees it");
+/// The same across regions.
+pub static PEERING_REQUEST_FAR: Latency = assumed("peering-request-far", (8_000, 40_000), "the same across regions");
+/// An accepted peering inside a region until it is active.
+pub static PEERING_SETUP: Latency = assumed("peering-setup", (1_000, 5_000), "an accepted peering inside a region until it is active");
+/// The same across regions.
+pub static PEERING_SETUP_FAR: Latency = assumed("peering-setup-far", (5_000, 30_000), "the same across regions");
+
+/// Every one.
+pub static ALL: [&Latency; 18] = [
+    &API_CALL,
+    &COLD_START,
+    &WARM_START,
+    &BOOT,
+    &AGENT,
+    &DELIVERY,
+    &PULL,
+    &IRITA,
+    &FORMAT,
+    &MOUNT,
+    &TERMINATE,
+    &LAG,
+    &RPC_UP,
+    &BLOCK,
+    &PEERING_REQUEST,
+    &PEERING_REQUEST_FAR,
+    &PEERING_SETUP,
+    &PEERING_SETUP_FAR,
+];

@@ -2,16 +2,18 @@
 //!
 //! It knows the services' wire protocols and the node program, not the handlers: whoever starts it gives the functions' code.
 
+mod caller;
 mod chain;
 mod chain_check;
 mod chain_state;
+mod clock;
 mod cloud;
 mod deploy;
 mod faults;
 pub mod grants;
 mod iam;
 mod late;
-mod latency;
+pub mod latency;
 mod machines;
 pub mod names;
 mod node;
@@ -25,11 +27,13 @@ mod testing;
 mod wire;
 pub mod world;
 
-pub use cloud::{ApiError, Call, Cloud, Code, Exchange, Principal, Run, RunError};
+pub use caller::{Answer, Caller};
+pub use cloud::{ApiError, Call, Cloud, Code, Exchange, Heard, Principal, Run, RunError};
 pub use deploy::{DeployError, parse as parse_template};
-pub use faults::{Faults, Injected, Site, Spec, Step};
+pub use faults::{Faults, Injected, NODE_FAULTS, Site, Spec, Step};
 pub use late::can_lag;
 pub use machines::Machines;
+pub use services::ACTIONS;
 pub use world::World;
 
 impl Cloud {

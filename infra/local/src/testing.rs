@@ -1,9 +1,8 @@
-//! What unit tests share: a cloud with members in several accounts and regions, and callers that go through the real wire.
+//! What unit tests share: a cloud with members in several accounts and regions.
 
+pub(crate) use crate::caller::{Answer, Caller};
 use crate::cloud::{Cloud, Run, RunError};
-use crate::wire::Request;
 use crate::world::World;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,51 +48,6 @@ async fn code(run: Run) -> Result<Value, RunError> {
 pub(crate) fn cloud() -> Cloud {
     let world = World { rng: 7, seed: 7, now_ms: 1_795_305_600_000, ..World::default() };
     Cloud::open(world, Arc::new(|run| Box::pin(code(run))), None, None)
-}
-
-/// A caller: who (an account's root or a role's ARN) and where.
-pub(crate) struct Caller {
-    cloud: Cloud,
-    key: String,
-    region: String,
-}
-
-/// Status and body of an answer.
-pub(crate) type Answer = (u16, String);
-
-impl Caller {
-    pub fn new(cloud: &Cloud, who: &str, region: &str) -> Caller {
-        let key = if who.starts_with("arn:") { crate::iam::access_key(who) } else { who.to_string() };
-        Caller { cloud: cloud.clone(), key, region: region.into() }
-    }
-
-    async fn send(&self, service: &str, method: &str, path: &str, target: &str, body: String) -> Answer {
-        let scope = format!("AWS4-HMAC-SHA256 Credential={}/20261122/{}/{service}/aws4_request, SignedHeaders=host", self.key, self.region);
-        let headers = BTreeMap::from([("authorization".to_string(), scope), ("x-amz-target".into(), target.into())]);
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let query = crate::query::pairs(query);
-        let request =
-            Request { method: method.into(), host: format!("s3.{}.amazonaws.com", self.region), path: path.into(), query, headers, body: body.into() };
-        let answer = self.cloud.answer(request, path).await.expect("an answer");
-        (answer.status, answer.body)
-    }
-
-    /// A call of EC2 by its flat parameters.
-    pub async fn ec2(&self, action: &str, parameters: &[(&str, &str)]) -> Answer {
-        let encode = |(k, v): &(&str, &str)| format!("&{k}={}", utf8_percent_encode(v, NON_ALPHANUMERIC));
-        self.send("ec2", "POST", "/", "", format!("Action={action}&Version=2016-11-15{}", parameters.iter().map(encode).collect::<String>())).await
-    }
-
-    /// A call of a JSON service.
-    pub async fn json(&self, service: &str, target: &str, parameters: Value) -> (u16, Value) {
-        let (status, body) = self.send(service, "POST", "/", target, parameters.to_string()).await;
-        (status, serde_json::from_str(&body).expect("JSON"))
-    }
-
-    /// A call of S3.
-    pub async fn s3(&self, method: &str, path: &str, body: &str) -> Answer {
-        self.send("s3", method, path, "", body.into()).await
-    }
 }
 
 /// Content of the first element of a name.

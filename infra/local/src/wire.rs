@@ -1,4 +1,4 @@
-//! The services' real protocols: EC2 and SNS Query; Systems Manager, Step Functions, EventBridge and Service Quotas JSON; Lambda and
+//! The services' real protocols: EC2, SNS and STS Query; Systems Manager, Step Functions, EventBridge and Service Quotas JSON; Lambda and
 //! S3 REST.
 //! In process it is the SDK's HTTP client.
 
@@ -84,12 +84,21 @@ impl Cloud {
         let kept =
             recording.then(|| (request.method.clone(), target.to_string(), request.headers.clone(), String::from_utf8_lossy(&request.body).into_owned()));
         let (service, action, response) = match read(self, request) {
-            Err(e) => ("unknown".to_string(), "Unknown".to_string(), error("unknown", &e)),
+            Err((service, e)) => {
+                let response = error(&service, &e);
+                (service, "Unknown".to_string(), response)
+            }
             Ok(call) => {
                 let (service, action) = (call.service.clone(), call.action.clone());
                 let bucket = call.params.get("Bucket").cloned();
                 let reply = self.perform(call).await?;
-                let response = write(&service, &action, reply, bucket);
+                let mut response = write(&service, &action, reply, bucket.clone());
+                if response.status == 301 {
+                    // S3 says where the bucket is, and SDKs go there.
+                    let world = self.world();
+                    let found = bucket.as_ref().and_then(Value::as_str).and_then(|name| world.buckets.get(name));
+                    response.headers.extend(found.map(|b| ("x-amz-bucket-region".to_string(), b.region.clone())));
+                }
                 (service, action, response)
             }
         };
@@ -101,31 +110,37 @@ impl Cloud {
     }
 }
 
-/// Who, where and what, from the signature and the protocol. Unknown operations are refused aloud.
-fn read(cloud: &Cloud, request: Request) -> Result<Call, ApiError> {
+/// Who, where and what, from the signature and the protocol. Unknown operations are refused aloud, in the service's own form.
+fn read(cloud: &Cloud, request: Request) -> Result<Call, (String, ApiError)> {
     let authorization = request.headers.get("authorization").cloned().unwrap_or_default();
     let scope = authorization.split("Credential=").nth(1).and_then(|s| s.split(',').next()).unwrap_or_default();
     let [key, _, region, service, _] = scope.split('/').collect::<Vec<_>>()[..] else {
-        return Err(ApiError::new("MissingAuthenticationToken", 403, "the request is not signed"));
+        return Err(("unknown".into(), ApiError::new("MissingAuthenticationToken", 403, "the request is not signed")));
     };
-    let principal = iam::principal(&cloud.world(), key).ok_or_else(|| ApiError::new("InvalidClientTokenId", 403, "unknown access key"))?;
-    let (action, params) = match service {
-        "ec2" | "sns" => {
+    let token = request.headers.get("x-amz-security-token").map(String::as_str).unwrap_or_default();
+    let principal = iam::principal(&cloud.world(), key, token, cloud.now_ms()).map_err(|unfit| (service.to_string(), unfit.error(service)))?;
+    let (action, params) = operation(service, &request).map_err(|e| (service.to_string(), e))?;
+    Ok(Call { service: service.into(), action, region: region.into(), principal, params })
+}
+
+/// Action and parameters, by the service's protocol.
+fn operation(service: &str, request: &Request) -> Result<(String, Value), ApiError> {
+    match service {
+        "ec2" | "sns" | "sts" => {
             let form = query::pairs(&String::from_utf8_lossy(&request.body));
             let action = form.get("Action").cloned().unwrap_or_default();
-            (action, query::nested(&form))
+            Ok((action, query::nested(&form)))
         }
         "ssm" | "states" | "events" | "servicequotas" => {
             let target = request.headers.get("x-amz-target").cloned().unwrap_or_default();
             let action = target.rsplit('.').next().unwrap_or_default().to_string();
             let params = serde_json::from_slice(&request.body).map_err(|e| ApiError::new("SerializationException", 400, e.to_string()))?;
-            (action, params)
+            Ok((action, params))
         }
-        "lambda" => lambda(&request)?,
-        "s3" => s3(&request)?,
-        other => return Err(ApiError::new("UnknownService", 400, format!("the local cloud does not have {other}"))),
-    };
-    Ok(Call { service: service.into(), action, region: region.into(), principal, params })
+        "lambda" => lambda(request),
+        "s3" => s3(request),
+        other => Err(ApiError::new("UnknownService", 400, format!("the local cloud does not have {other}"))),
+    }
 }
 
 fn lambda(request: &Request) -> Result<(String, Value), ApiError> {
@@ -160,15 +175,32 @@ fn s3(request: &Request) -> Result<(String, Value), ApiError> {
         ("PUT", false) => {
             ("PutObject", json!({"Bucket": bucket, "Key": key, "Body": text()?, "IfNoneMatch": header("if-none-match"), "IfMatch": header("if-match")}))
         }
-        ("GET", true) if request.query.get("list-type").is_some_and(|v| v == "2") => {
-            ("ListObjectsV2", json!({"Bucket": bucket, "Prefix": request.query.get("prefix"), "ContinuationToken": request.query.get("continuation-token")}))
-        }
+        ("GET", true) if request.query.get("list-type").is_some_and(|v| v == "2") => ("ListObjectsV2", list_parameters(bucket, &request.query)?),
         ("PUT", true) if request.query.contains_key("policy") => ("PutBucketPolicy", json!({"Bucket": bucket, "Policy": text()?})),
         ("GET", true) if request.query.contains_key("policy") => ("GetBucketPolicy", json!({"Bucket": bucket})),
-        ("POST", true) if request.query.contains_key("delete") => ("DeleteObjects", json!({"Bucket": bucket, "Keys": query::keys_of_delete(&text()?)})),
+        ("POST", true) if request.query.contains_key("delete") => {
+            ("DeleteObjects", json!({"Bucket": bucket, "Keys": query::keys_of_delete(&text()?), "Quiet": text()?.contains("<Quiet>true</Quiet>")}))
+        }
         _ => return Err(ApiError::new("NotImplemented", 501, format!("{} {}", request.method, request.path))),
     };
     Ok((action.0.into(), action.1))
+}
+
+/// A list's parameters by the API's names; what would be ignored is refused.
+fn list_parameters(bucket: &str, given: &BTreeMap<String, String>) -> Result<Value, ApiError> {
+    let mut params = json!({"Bucket": bucket});
+    for (name, value) in given {
+        let known = match name.as_str() {
+            "list-type" | "x-id" => continue,
+            "prefix" => "Prefix",
+            "continuation-token" => "ContinuationToken",
+            "max-keys" => "MaxKeys",
+            "encoding-type" => "EncodingType",
+            other => return Err(ApiError::new("NotImplemented", 501, format!("ListObjectsV2 with {other}"))),
+        };
+        params[known] = json!(value);
+    }
+    Ok(params)
 }
 
 fn response(status: u16, kind: &str, body: String) -> Response {
@@ -190,11 +222,12 @@ fn write(service: &str, action: &str, reply: Reply, bucket: Option<Value>) -> Re
                 query::xml(&members, "item")
             ),
         ),
-        "sns" => response(
+        "sns" | "sts" => response(
             200,
             "text/xml",
             format!(
-                "<{action}Response xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><{action}Result>{}</{action}Result><ResponseMetadata><RequestId>local</RequestId></ResponseMetadata></{action}Response>",
+                "<{action}Response xmlns=\"{}\"><{action}Result>{}</{action}Result><ResponseMetadata><RequestId>local</RequestId></ResponseMetadata></{action}Response>",
+                if service == "sns" { "http://sns.amazonaws.com/doc/2010-03-31/" } else { "https://sts.amazonaws.com/doc/2011-06-15/" },
                 query::xml(&members, "member")
             ),
         ),
@@ -238,8 +271,11 @@ fn write_s3(action: &str, members: &Value, bucket: Option<Value>) -> Response {
         }
         "GetBucketPolicy" => response(200, "application/json", members["Policy"].as_str().unwrap_or_default().into()),
         "PutBucketPolicy" => response(204, "application/json", String::new()),
-        // quiet: an answer without members
-        _ => response(200, "application/xml", "<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"/>".into()),
+        _ => {
+            let deleted = members["Deleted"].as_array().into_iter().flatten();
+            let items: String = deleted.map(|d| format!("<Deleted>{}</Deleted>", query::xml(d, "member"))).collect();
+            response(200, "application/xml", format!("<DeleteResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{items}</DeleteResult>"))
+        }
     }
 }
 
@@ -251,7 +287,7 @@ fn error(service: &str, e: &ApiError) -> Response {
             "text/xml;charset=UTF-8",
             format!("<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors><RequestID>local</RequestID></Response>"),
         ),
-        "sns" => response(
+        "sns" | "sts" => response(
             e.status,
             "text/xml",
             format!(
@@ -274,5 +310,6 @@ fn error(service: &str, e: &ApiError) -> Response {
 
 /// The principal of a run that is not on the wire.
 pub(crate) fn role_principal(arn: &str) -> Principal {
-    Principal { account: arn.split(':').nth(4).unwrap_or_default().into(), role: arn.into() }
+    let name = arn.rsplit('/').next().unwrap_or_default();
+    Principal { account: arn.split(':').nth(4).unwrap_or_default().into(), role: arn.into(), session: name.into() }
 }

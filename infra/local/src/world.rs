@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 
 mod chains;
 mod network;
+mod timing;
 pub use chains::{Block, Chain, Process};
 pub use network::{Peering, Side};
+pub use timing::{Notes, Sample};
 
 /// Key/value pairs on a resource.
 pub type Tags = BTreeMap<String, String>;
@@ -146,6 +148,19 @@ pub struct Role {
     pub policies: Vec<Value>,
     /// Permissions boundary's document.
     pub boundary: Option<Value>,
+}
+
+/// Keys that AssumeRole gave out.
+#[derive(Debug, Clone, Serialize, Deserialize, Default)]
+pub struct Session {
+    /// Role ARN.
+    pub role: String,
+    /// Name that the caller chose.
+    pub name: String,
+    /// Token that goes with every request.
+    pub token: String,
+    /// When they end, ms.
+    pub until_ms: u64,
 }
 
 /// One Lambda function.
@@ -301,6 +316,8 @@ pub struct World {
     pub buckets: BTreeMap<String, Bucket>,
     /// Roles by ARN.
     pub roles: BTreeMap<String, Role>,
+    /// Sessions by access key id.
+    pub sessions: BTreeMap<String, Session>,
     /// Functions by ARN.
     pub functions: BTreeMap<String, Function>,
     /// State machines by ARN.
@@ -331,10 +348,17 @@ pub struct World {
     pub transitions: u64,
     /// Lambda invocations and the seconds they took.
     pub invocations: (u64, f64),
-    /// Mnemonics that simulated iritas printed: whoever looks for leaks looks for these.
+    /// Mnemonics that simulated iritas printed: whoever looks for leaks looks for these. They lie nowhere, so not in the world's file either.
+    #[serde(skip)]
     pub mnemonics: Vec<String>,
     /// Nodes that do something wrong on purpose: `node2:vote` -> `mute`.
     pub sabotage: BTreeMap<String, String>,
+    /// Latencies that are not as the table has them: name -> factor.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub latency_scale: BTreeMap<String, f64>,
+    /// What a benchmark wants to know; `None` = nobody asks.
+    #[serde(skip)]
+    pub notes: Option<Notes>,
 }
 
 impl World {

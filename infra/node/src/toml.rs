@@ -13,9 +13,13 @@ fn item(value: &Value) -> Item {
     }
 }
 
+fn document(text: &str, file: &str) -> Result<DocumentMut, Fault> {
+    text.parse().map_err(|e| Fault::internal(format!("{file}: {e}")))
+}
+
 /// Sets values by dotted path. A key that the file does not have is refused: irita ignores unknown keys in silence.
 pub fn set(text: &str, values: &Map<String, Value>, file: &str) -> Result<String, Fault> {
-    let mut doc: DocumentMut = text.parse().map_err(|e| Fault::internal(format!("{file}: {e}")))?;
+    let mut doc = document(text, file)?;
     for (path, value) in values {
         let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
         let table = if section.is_empty() { Some(doc.as_table_mut()) } else { doc.get_mut(section).and_then(Item::as_table_mut) };
@@ -24,8 +28,9 @@ pub fn set(text: &str, values: &Map<String, Value>, file: &str) -> Result<String
         *old = item(value);
     }
     let text = doc.to_string();
+    let written = document(&text, file)?;
     for (path, value) in values {
-        let found = get(&text, path, file)?;
+        let found = value_at(&written, path, file)?;
         if found != *value {
             return Err(Fault::internal(format!("{file}: {path} reads back as {found}")));
         }
@@ -35,7 +40,10 @@ pub fn set(text: &str, values: &Map<String, Value>, file: &str) -> Result<String
 
 /// A value by dotted path.
 pub fn get(text: &str, path: &str, file: &str) -> Result<Value, Fault> {
-    let doc: DocumentMut = text.parse().map_err(|e| Fault::internal(format!("{file}: {e}")))?;
+    value_at(&document(text, file)?, path, file)
+}
+
+fn value_at(doc: &DocumentMut, path: &str, file: &str) -> Result<Value, Fault> {
     let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
     let table = if section.is_empty() { Some(doc.as_table()) } else { doc.get(section).and_then(Item::as_table) };
     let found = table.and_then(|t| t.get(key)).and_then(Item::as_value);

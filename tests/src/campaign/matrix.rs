@@ -111,7 +111,7 @@ pub enum Width {
 /// Calls to put faults at: those that the workflow's own machines make.
 fn chosen(sites: &[Site], width: Width) -> Vec<Site> {
     let ours: Vec<&Site> = sites.iter().filter(|s| s.step.is_some()).collect();
-    let group = |s: &Site| (s.step.clone(), s.by_function, s.action.clone());
+    let group = |s: &Site| (s.step.as_ref().map(|s| (s.machine.clone(), s.state.clone())), s.by_function, s.action.clone());
     let keep = |i: usize| {
         let g = group(ours[i]);
         width == Width::All || !ours[..i].iter().any(|s| group(s) == g) || !ours[i + 1..].iter().any(|s| group(s) == g)

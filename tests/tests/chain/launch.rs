@@ -32,7 +32,7 @@ async fn launch_and_remove(validators: u32, root_keys: u32, number: u8) {
     eprintln!("{validators} validators, {root_keys} root keys: height {}, memory of each {memory:?} MB", found.height);
     let removal = real.session.remove("testnet", false, |_, _, _| {}).await.expect("starts");
     assert_eq!(removal.output["status"], "removed", "{:?}", removal.error);
-    assert_eq!(report::left(real.cloud(), "testnet", &[]), Vec::<String>::new());
+    assert_eq!(report::left(real.cloud(), "testnet"), vec![]);
     for folder in ["machines", "volumes"] {
         let left: Vec<_> = std::fs::read_dir(real.folder.join(folder)).into_iter().flatten().flatten().map(|e| e.file_name()).collect();
         assert!(left.is_empty(), "{folder}: {left:?}");
@@ -73,6 +73,6 @@ fn three_companies_in_three_accounts_and_two_regions() {
         assert!(ranges[2].starts_with("127.113.16") || ranges[2].starts_with("127.113.20"), "{ranges:?}");
         let removal = real.session.remove("testnet", false, |_, _, _| {}).await.expect("starts");
         assert_eq!(removal.output["status"], "removed", "{:?}", removal.error);
-        assert_eq!(report::left(real.cloud(), "testnet", &[]), Vec::<String>::new());
+        assert_eq!(report::left(real.cloud(), "testnet"), vec![]);
     });
 }

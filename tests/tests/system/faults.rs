@@ -90,7 +90,7 @@ fn a_silent_validator_is_named_and_the_launch_undone() {
         let s = session(1, &Artefacts::default()).await;
         let outcome = launch(&s, &request(4), &["node2:vote=mute".into()]).await;
         assert!(outcome.error.1.contains("3 of 4") && outcome.error.1.contains("node2"), "{:?}", outcome.error);
-        assert_eq!(s.summary("failed", "testnet", Some(&outcome), &[]).await["validators_signed"], 3);
+        assert_eq!(s.summary("failed", "testnet", Some(&outcome)).await["validators_signed"], 3);
         assert_eq!(look(&s, 4).await, World::AsBefore);
     });
 }

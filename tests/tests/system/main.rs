@@ -1,11 +1,17 @@
 //! Whole-system tests: the shipped templates, machines and handlers in the local cloud.
 
+mod bad_luck;
 mod bootstrap;
 mod defects;
 mod faults;
+mod hostile;
+mod hostile_orders;
 mod launch;
 mod member;
 mod members;
 mod operate;
 mod people;
+mod requests;
+mod revoked;
+mod secrets;
 mod settle;

@@ -3,26 +3,12 @@
 
 use consortium::artefacts::Artefacts;
 use consortium::lang::{Lang, PHASES};
-use consortium::out::{Out, Said, as_lines};
+use consortium::out::{Said, as_lines};
 use consortium::session::Session;
 use consortium::work::{Options, Work};
 use domain::ids;
-use proof::{launch, request, session, virtually};
+use proof::{companies, launch, request, said, session, virtually};
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
-
-/// Carries work out and gives the exit code and everything that was said.
-async fn said(s: &Session, lang: Lang, work: Work) -> (u8, Vec<Said>) {
-    let all: Arc<Mutex<Vec<Said>>> = Arc::default();
-    let here = all.clone();
-    let out = Out::to(move |said| here.lock().expect("unpoisoned").push(said)).speaking(lang);
-    let code = match work.run(s, &out).await {
-        Ok(code) => code,
-        Err(fault) => out.refuse(&fault, work.json()),
-    };
-    let said = all.lock().expect("unpoisoned").clone();
-    (code, said)
-}
 
 fn options(faults: &[&str], json: bool) -> Options {
     Options { json, faults: faults.iter().map(|f| f.to_string()).collect() }
@@ -114,10 +100,51 @@ fn what_is_kept_is_listed_with_its_price_and_its_reason() {
         assert_eq!(text.lines().filter(|l| l.contains("100 GB in us-east-1") && l.contains("$8.00 a month")).count(), 4, "{text}");
         assert!(text.contains("to delete them later: consortium remove testnet") && text.contains("leftovers: none"), "{text}");
         assert_eq!(wrong(&s, 0).await, []);
+        // Whoever looks later is told the same: kept, not left.
+        let (code, status) = said(&s, Lang::En, Work::Status { network: "testnet".into(), json: false }).await;
+        let status = as_lines(&status);
+        assert!(code == 0 && status.contains("kept as asked, 4 data volumes, $32.00 a month:") && status.contains("leftovers: none"), "{status}");
+        let (_, status) = said(&s, Lang::En, Work::Status { network: "testnet".into(), json: true }).await;
+        let status: Value = serde_json::from_str(&as_lines(&status)).expect("one JSON object");
+        assert_eq!((&status["left"], status["kept"].as_array().map(Vec::len), &status["kept"][0]["monthly"]), (&json!([]), Some(9), &json!(8.0)));
         // Later, as it says.
         let (_, later) = said(&s, Lang::En, remove(false)).await;
         assert!(!as_lines(&later).contains("data volumes"), "{later:?}");
         assert_eq!(s.cloud.world().volumes.len(), 5);
+    });
+}
+
+#[test]
+fn the_status_shows_companies_and_how_they_are_joined() {
+    virtually(async {
+        let s = session(1, &Artefacts::default()).await;
+        let request = companies(&[4, 2, 2]);
+        said(&s, Lang::En, Work::Launch { request, plan: false, options: options(&[], true) }).await;
+        let status = |json| Work::Status { network: "testnet".into(), json };
+        let (code, text) = said(&s, Lang::En, status(false)).await;
+        let text = as_lines(&text);
+        assert_eq!(code, 0, "{text}");
+        let has = |text: &str, start: &str, end: &str| text.lines().any(|l| l.starts_with(start) && l.ends_with(end));
+        assert!(has(&text, "company01        222200000001  eu-west-1", "joined") && has(&text, "peerings: 3 of 3 active", ""), "{text}");
+        assert!(has(&text, "node4    company01", "yes") && text.contains("    100 "), "{text}");
+
+        let peering = s.cloud.world().peerings.keys().next().expect("a peering").clone();
+        s.cloud.world().peerings.get_mut(&peering).expect("it").deleted_ms = s.cloud.now_ms();
+        s.revoke("company02").await.expect("revoked");
+        let (_, text) = said(&s, Lang::Zh, status(false)).await;
+        let text = as_lines(&text);
+        assert!(
+            has(&text, "company02", "已撤回")
+                && has(&text, "对等连接：3 条，其中 2 条已激活", "")
+                && has(&text, "  founder - ", &format!("：deleted {peering}")),
+            "{text}"
+        );
+        let (_, text) = said(&s, Lang::En, status(true)).await;
+        let found: Value = serde_json::from_str(&as_lines(&text)).expect("one JSON object");
+        assert_eq!([&found["members"][0]["state"], &found["members"][2]["state"]], ["joined", "revoked"]);
+        assert_eq!([&found["peerings"]["wanted"], &found["peerings"]["active"]], [3, 2]);
+        assert_eq!([&found["peerings"]["others"][0]["id"], &found["peerings"]["others"][0]["state"]], [peering.as_str(), "deleted"]);
+        assert_eq!((&found["nodes"][4]["member"], &found["nodes"][4]["power"]), (&json!("company01"), &json!(100)));
     });
 }
 

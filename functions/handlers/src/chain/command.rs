@@ -1,7 +1,7 @@
 //! `send-command` / `check-command` / `remove-commands`: one Run Command for many nodes, found again by its Comment.
 
 use crate::{Context, guard};
-use domain::order::{MemberOrder, NodeAnswer, NodeOrder, OrderNode, VERBS, is_reading};
+use domain::order::{MemberOrder, NodeAnswer, NodeOrder, OrderNode, is_reading, only, params_of};
 use domain::{Class, Fault, ids};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -21,8 +21,10 @@ pub async fn send(ctx: &Context, event: Value) -> Result<Value, Fault> {
     }
     let (verb, round): (String, String) = (guard::param(&order.params, "verb")?, guard::param(&order.params, "round")?);
     let tolerate: bool = guard::param(&order.params, "tolerate")?;
-    if !VERBS.contains(&verb.as_str()) {
-        return Err(Fault::field("verb", format!("`{verb}` is not one of {}", VERBS.join(", ")), "\"prepare\""));
+    only("params.params", &order.params["params"], params_of(&verb)?)?;
+    for node in order.params["nodes"].as_array().into_iter().flatten() {
+        // `volumes` comes with what ensure-names answered; which volume is what is read here, never taken from there.
+        only("nodes", node, &["name", "instance", "ip", "member", "volumes"])?;
     }
     let nodes: Vec<OrderNode> = guard::param(&order.params, "nodes")?;
     let targets: Vec<String> = guard::param(&order.params, "targets")?;
@@ -80,7 +82,12 @@ async fn own_params(ctx: &Context, order: &MemberOrder, verb: &str, targeted: &[
     let found = ctx.aws.instances(&order.network, None).await?;
     let mut volumes: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
     for node in targeted {
-        let own = found.iter().find(|i| i.id == node.instance && i.ip == node.ip && i.tag(ids::TAG_NODE) == node.name);
+        let own = found.iter().find(|i| i.id == node.instance && i.ip == node.ip);
+        // A name that was just given may not be seen yet; one that is another's never becomes this one.
+        if own.is_some_and(|i| i.tag(ids::TAG_NODE).is_empty()) {
+            return Err(Fault::new(Class::Busy, format!("{} has no name yet", node.instance)));
+        }
+        let own = own.filter(|i| i.tag(ids::TAG_NODE) == node.name);
         let own = own.ok_or_else(|| Fault::new(Class::Denied, format!("{} at {} is not {} of {}", node.instance, node.ip, node.name, order.network)))?;
         let roles = own.volumes.iter().filter_map(|(device, id)| Some((crate::launch::names::role(device)?, id.as_str())));
         volumes.insert(&node.name, roles.filter(|(role, _)| *role != "root").collect());
@@ -150,6 +157,13 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
         return Ok(failed(fault.class, &bad.node, &fault.to_string()));
     }
     if !pending.is_empty() {
+        if last {
+            // Who is waited for is known here only: the machine that waits would say no more than that time is up.
+            let name = |i: &String| nodes.iter().find(|n| n.instance == *i).map(|n| n.name.clone());
+            let names: Vec<String> = pending.iter().filter_map(name).collect();
+            let why = "did not answer in time; the machine or its agent may be gone; look at the command in Systems Manager";
+            return Ok(failed(Class::Transient, &names.join(", "), why));
+        }
         return Ok(json!({"status": "Pending", "waiting_for": pending}));
     }
     // Who answered well comes first: a machine that needs one of them takes the first.

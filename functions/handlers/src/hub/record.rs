@@ -8,6 +8,7 @@ use domain::plan::{POWER, Plan};
 use domain::request::OnFailure;
 use domain::{Class, Fault, fault, ids};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The last revision, if the network was ever recorded.
 pub async fn last(ctx: &Context, network: &str) -> Result<Option<Manifest>, Fault> {
@@ -97,6 +98,22 @@ fn begin(next: &mut Manifest, plan: &Plan) {
     next.nodes = vec![];
 }
 
+/// The digest that every node pulled; who pulled which, when it is not one.
+fn same_image(answers: &[NodeAnswer]) -> Result<String, Fault> {
+    let mut pulled: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for a in answers {
+        pulled.entry(a.result["image_digest"].as_str().unwrap_or("no digest")).or_default().push(&a.node);
+    }
+    if let (1, Some((digest, _))) = (pulled.len(), pulled.first_key_value()) {
+        return Ok((*digest).to_string());
+    }
+    // Those who are few come first: they are the ones to look at.
+    let mut groups: Vec<(&str, Vec<&str>)> = pulled.into_iter().collect();
+    groups.sort_by_key(|(_, nodes)| nodes.len());
+    let told: Vec<String> = groups.iter().map(|(digest, nodes)| format!("{} {digest}", nodes.join(", "))).collect();
+    Err(Fault::new(Class::Conflict, format!("the nodes pulled different images under one name: {}; name the image by its digest", told.join("; "))))
+}
+
 /// Node facts from `check-nodes`, and what each node said of itself in `prepare`.
 fn set_nodes(next: &mut Manifest, nodes: &Value, prepared: Option<&Value>) -> Result<(), Fault> {
     let mut list: Vec<ManifestNode> = vec![];
@@ -115,13 +132,7 @@ fn set_nodes(next: &mut Manifest, nodes: &Value, prepared: Option<&Value>) -> Re
     }
     if let Some(prepared) = prepared.filter(|p| !p.is_null()) {
         let answers: Vec<NodeAnswer> = fault::parse("prepared", prepared.clone())?;
-        let mut digests: Vec<&str> = answers.iter().filter_map(|a| a.result["image_digest"].as_str()).collect();
-        digests.sort_unstable();
-        digests.dedup();
-        let [digest] = digests.as_slice() else {
-            return Err(Fault::new(Class::Conflict, format!("the nodes pulled different images: {}", digests.join(", "))));
-        };
-        next.image_digest = (*digest).to_string();
+        next.image_digest = same_image(&answers)?;
         for node in &mut list {
             if let Some(a) = answers.iter().find(|a| a.node == node.name) {
                 let text = |k: &str| a.result[k].as_str().unwrap_or_default().to_string();

@@ -3,7 +3,7 @@
 use crate::{Context, guard};
 use aws::RunBatch;
 use domain::order::MemberOrder;
-use domain::plan::{Batch, Candidate};
+use domain::plan::{Batch, Candidate, agreed_nodes};
 use domain::request::Disks;
 use domain::{Class, Fault, ids};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
         .candidates
         .get(turn)
         .ok_or_else(|| Fault::new(Class::Capacity, format!("no machine for {}: every type was refused in every zone", batch.nodes.join(", "))))?;
-    check_limits(ctx, &order.execution, way, &batch, disks).await?;
+    check_limits(ctx, &order, way, &batch, disks).await?;
     let identity = ctx.setting("IDENTITY_KEY")?.to_string();
     let mut volumes = vec![
         ("/dev/xvda".to_string(), gb(disks.system_gb)?, identity.clone(), true),
@@ -58,7 +58,9 @@ fn gb(size: u32) -> Result<i32, Fault> {
 }
 
 /// The member's own limits: the hub may ask, the stack decides.
-async fn check_limits(ctx: &Context, execution: &str, way: &Candidate, batch: &Batch, disks: Disks) -> Result<(), Fault> {
+async fn check_limits(ctx: &Context, order: &MemberOrder, way: &Candidate, batch: &Batch, disks: Disks) -> Result<(), Fault> {
+    let member = ctx.setting("MEMBER")?;
+    let agreed = agreed_nodes(ctx.setting("AGREEMENT")?, &order.network, member)?;
     let allowed = ctx.setting("INSTANCE_TYPES")?;
     if !allowed.split(',').any(|t| t == way.instance_type) {
         return Err(Fault::new(Class::Denied, format!("this member's stack does not allow {}; it allows {allowed}", way.instance_type)));
@@ -70,12 +72,20 @@ async fn check_limits(ctx: &Context, execution: &str, way: &Candidate, batch: &B
         return Err(Fault::field("disks", "larger than this member's stack allows", "100"));
     }
     let max: usize = ctx.setting("MAX_NODES")?.parse().map_err(|e| Fault::internal(format!("MAX_NODES: {e}")))?;
-    let same = |i: &aws::Instance| i.tag(ids::TAG_EXECUTION) == execution && i.tag(ids::TAG_BATCH) == batch.batch;
-    let alive = ctx.aws.instances_of(ctx.setting("MEMBER")?).await?.iter().filter(|i| i.state != "terminated" && !same(i)).count();
-    if alive + batch.nodes.len() > max {
-        return Err(Fault::new(Class::Quota, format!("this member's stack allows {max} nodes; {alive} exist and {} more were asked for", batch.nodes.len())));
+    let same = |i: &aws::Instance| i.tag(ids::TAG_EXECUTION) == order.execution && i.tag(ids::TAG_BATCH) == batch.batch;
+    let others: Vec<aws::Instance> = ctx.aws.instances_of(member).await?.into_iter().filter(|i| i.state != "terminated" && !same(i)).collect();
+    let (alive, more) = (others.len(), batch.nodes.len());
+    if alive + more > max {
+        return Err(Fault::new(Class::Quota, format!("this member's stack allows {max} nodes; {alive} exist and {more} more were asked for")));
     }
-    Ok(())
+    let here = others.iter().filter(|i| i.tag(ids::TAG_NETWORK) == order.network).count();
+    match agreed.map(|n| n as usize) {
+        Some(most) if here + more > most => {
+            let why = format!("this member's stack agreed to {most} nodes in {}; {here} exist and {more} more were asked for", order.network);
+            Err(Fault::new(Class::Quota, why))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// This member's part of an order's batches.

@@ -17,6 +17,7 @@ pub(crate) const METRICS_PORT: i32 = 26660;
 /// Gives the others that come before this one in the order's list, and those that come after it: a member asks the later
 /// ones for a peering, and is asked by the earlier ones.
 pub(crate) fn others(ctx: &Context, order: &MemberOrder) -> Result<(Vec<Member>, Vec<Member>), Fault> {
+    domain::plan::agreed_nodes(ctx.setting("AGREEMENT")?, &order.network, ctx.setting("MEMBER")?)?;
     let members: Vec<Member> = crate::guard::param(&order.params, "members")?;
     let own = members.iter().position(|m| ctx.setting("MEMBER").is_ok_and(|name| name == m.name));
     let own = own.ok_or_else(|| Fault::field("members", "this member is not among them", "[{\"name\":\"founder\",…}]"))?;

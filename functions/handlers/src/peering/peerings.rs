@@ -6,12 +6,15 @@ use domain::{Class, Fault, ids};
 use serde_json::{Value, json};
 
 /// Asks every later member for a peering. CreateVpcPeeringConnection has no client token: one that lives and is this network's
-/// is the answer. Undo: `remove-peerings`.
+/// is the answer. EC2 takes only so many requests that nobody has answered yet: whoever is refused for that while some of its own wait is
+/// named in `more`, and is to be called again when others have answered. Undo: `remove-peerings`.
 pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let order = guard::accept(ctx, "ensure-peerings", event, true).await?;
     let (_, after) = others(ctx, &order)?;
     let (vpc, tags) = (ctx.setting("VPC")?, tags(ctx, &order)?);
     let there = if after.is_empty() { vec![] } else { ctx.aws.peerings_from(vpc).await? };
+    let unanswered = |p: &aws::Peering| matches!(p.status.as_str(), "initiating-request" | "pending-acceptance");
+    let mut waits = there.iter().any(unanswered);
     for m in &after {
         match there.iter().find(|p| p.lives() && p.accepter.1 == m.vpc) {
             Some(p) if p.tags.iter().any(|(k, v)| k == ids::TAG_NETWORK && *v == order.network) => {}
@@ -19,10 +22,13 @@ pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
                 let why = format!("{} peers with {} already, for another network: the two can share no second one", p.id, m.name);
                 return Err(Fault::new(Class::Conflict, why));
             }
-            None => drop(ctx.aws.create_peering(vpc, &m.account, &m.region, &m.vpc, &tags).await?),
+            None => match ctx.aws.create_peering(vpc, &m.account, &m.region, &m.vpc, &tags).await {
+                Err(f) if f.class == Class::Quota && waits => return Ok(json!({"more": [ctx.setting("MEMBER")?]})),
+                other => waits = other.map(|_| true)?,
+            },
         }
     }
-    Ok(json!({}))
+    Ok(json!({"more": []}))
 }
 
 /// Accepts what the earlier members asked for, if account, VPC and range are those of the order; and says whether each peering

@@ -58,22 +58,24 @@ pub async fn routes(ctx: &Context, event: Value) -> Result<Value, Fault> {
     Ok(json!({}))
 }
 
-/// Takes away routes, peerings and rules in scope, in this order: the rule is what the others are found by.
+/// Takes away routes, peerings and rules in scope, in this order: the rule is what the others are found by. A route over a peering that is
+/// gone leads nowhere, whoever made it, and goes too.
 pub async fn remove(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let order = guard::accept(ctx, "remove-peerings", event, true).await?;
     let (group, table) = (ctx.setting("NODE_GROUP")?, ctx.setting("ROUTES")?);
     let rules = ctx.aws.rules(group, &order.network, scope(&order.params)).await?;
     let mut removed = vec![];
-    if rules.iter().any(|r| r.port == PEER_PORT) {
-        let there = ctx.aws.routes(table).await?;
-        for route in there.iter().filter(|r| !r.peering.is_empty() && rules.iter().any(|rule| rule.port == PEER_PORT && rule.cidr == r.cidr)) {
-            ctx.aws.delete_route(table, &route.cidr).await?;
-            removed.push(format!("{table}/{}", route.cidr));
-        }
+    let over: Vec<aws::Route> = ctx.aws.routes(table).await?.into_iter().filter(|r| !r.peering.is_empty()).collect();
+    let asked: Vec<aws::Peering> = ctx.aws.peerings_tagged(&order.network, scope(&order.params)).await?.into_iter().filter(|p| p.lives()).collect();
+    let ours = |r: &aws::Route| asked.iter().any(|p| p.id == r.peering) || rules.iter().any(|rule| rule.port == PEER_PORT && rule.cidr == r.cidr);
+    let peerings = if over.iter().all(ours) { vec![] } else { ctx.aws.peerings_of(ctx.setting("VPC")?).await? };
+    for route in over.iter().filter(|r| ours(r) || !peerings.iter().any(|p| p.id == r.peering && p.lives())) {
+        ctx.aws.delete_route(table, &route.cidr).await?;
+        removed.push(format!("{table}/{}", route.cidr));
     }
-    for peering in ctx.aws.peerings_tagged(&order.network, scope(&order.params)).await?.iter().filter(|p| p.lives()) {
+    for peering in asked {
         ctx.aws.delete_peering(&peering.id).await?;
-        removed.push(peering.id.clone());
+        removed.push(peering.id);
     }
     if !rules.is_empty() {
         let ids: Vec<String> = rules.into_iter().map(|r| r.id).collect();

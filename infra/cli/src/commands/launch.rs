@@ -36,10 +36,10 @@ pub async fn run(session: &Session, value: &Value, only_plan: bool, options: &Op
     let outcome = session.launch(value, &request.network, progress(session, options.json, out)).await?;
     let ok = outcome.status == "SUCCEEDED";
     let status = outcome.output["status"].as_str().unwrap_or("failed").to_string();
-    let left = report::left(&session.cloud, &request.network, &[]);
+    let left = report::left(&session.cloud, &request.network);
     let failure = Failure::of(session, &outcome, out.lang());
     if options.json {
-        let mut summary = session.summary(&status, &request.network, Some(&outcome), &[]).await;
+        let mut summary = session.summary(&status, &request.network, Some(&outcome)).await;
         if !ok {
             summary["error"] = json!(failure);
         }

@@ -1,6 +1,7 @@
 //! `health`, `logs`, `keys`, `config get`: what nodes say of themselves, through the shipped run-node-command machine. They need no
 //! lock, so they work while something else is going on.
 
+use super::tables;
 use crate::lang::{Key, Lang};
 use crate::out::Out;
 use crate::report;
@@ -46,7 +47,8 @@ fn text(lang: Lang, verb: &str, answer: &NodeAnswer) -> String {
     let word = |k: &str| r[k].as_str().unwrap_or_default();
     match verb {
         "check-health" if r["height"].is_null() => {
-            let with: [&dyn std::fmt::Display; 5] = [&word("service"), &r["signed_height"], &r["disk_free"], &word("reason"), &word("log")];
+            let with: [&dyn std::fmt::Display; 5] =
+                [&tables::service(lang, word("service")), &r["signed_height"], &r["disk_free"], &word("reason"), &word("log")];
             format!("{node:<8} {}", lang.say(Key::NoAnswer, &with))
         }
         "check-health" => {
@@ -55,7 +57,15 @@ fn text(lang: Lang, verb: &str, answer: &NodeAnswer) -> String {
                 (false, true) => Key::Jailed,
                 _ => Key::SignsNot,
             });
-            let with: [&dyn std::fmt::Display; 7] = [&r["height"], &signs, &r["power"], &r["peers"], &r["catching_up"], &r["restarts"], &r["disk_free"]];
+            let with: [&dyn std::fmt::Display; 7] = [
+                &r["height"],
+                &signs,
+                &r["power"],
+                &r["peers"],
+                &lang.text(if r["catching_up"] == true { Key::True } else { Key::False }),
+                &r["restarts"],
+                &r["disk_free"],
+            ];
             format!("{node:<8} {}", lang.say(Key::Health, &with))
         }
         "read-log" => format!("== {node}\n{}", word("log")),

@@ -1,12 +1,14 @@
 //! `invite`, `join`, `members`, `revoke`: who takes part. On this computer every company is played by the same person; on AWS a
 //! company's own person opens the link in its own console.
 
+use super::tables::{self, pad};
+use crate::lang::Key;
 use crate::out::Out;
 use crate::session::Session;
-use domain::consortium::MemberRecord;
 use domain::request::Request;
 use domain::{Class, Fault};
 use serde_json::{Value, json};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Who is invited, and to what.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -36,16 +38,13 @@ pub async fn invite(session: &Session, asked: &Invitation, as_json: bool, out: &
         out.line(json!({"record": record, "link": link}).to_string());
         return Ok(0);
     }
-    out.line(format!("{} (account {}, {}) is invited; its range is {}", record.name, record.account, record.region, record.cidr));
-    out.line(format!(
-        "the invitation is open until {}",
-        humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + std::time::Duration::from_secs(record.expires_s))
-    ));
+    out.say(Key::Invited, &[&record.name, &record.account, &record.region, &record.cidr]);
+    out.say(Key::InvitationOpen, &[&humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(record.expires_s))]);
     if !agreement.is_empty() {
-        out.line(format!("its nodes will accept this network only: {agreement}"));
+        out.say(Key::InvitationFor, &[&agreement]);
     }
-    out.line(format!("\nIts person opens this link in the console of account {}, reads the parameters and creates the stack:\n\n{link}\n", record.account));
-    out.line(format!("here on this computer: consortium join '<link>' --account {}", record.account));
+    out.say(Key::InvitationLink, &[&record.account, &link]);
+    out.say(Key::InvitationHere, &[&record.account]);
     Ok(0)
 }
 
@@ -67,7 +66,7 @@ pub async fn join(session: &Session, link: &str, account: &str, as_json: bool, o
     match judged {
         Ok(()) if as_json => Ok(0),
         Ok(()) => {
-            out.line(format!("{name} has joined: its stack is there, and the hub may ask its functions and nothing else"));
+            out.say(Key::JoinedNow, &[&name]);
             Ok(0)
         }
         Err(why) => Err(Fault::new(Class::Denied, why)),
@@ -82,14 +81,16 @@ pub fn list(session: &Session, as_json: bool, out: &Out) -> u8 {
         return 0;
     }
     let now_s = session.cloud.now_ms() / 1000;
-    out.line(format!("{:<16} {:<13} {:<16} {:<18} {}", "member", "account", "region", "range", "state"));
-    let state = |r: &MemberRecord| match r.state.as_str() {
-        "invited" if r.expires_s < now_s => "expired".to_string(),
-        other => other.to_string(),
+    let lang = out.lang();
+    let row = |name: &str, account: &str, region: &str, range: &str, state: &str| {
+        out.line(format!("{} {} {} {} {state}", pad(name, 16), pad(account, 13), pad(region, 16), pad(range, 18)));
     };
+    let word = |key| lang.text(key);
+    row(word(Key::MemberColumn), word(Key::AccountColumn), word(Key::RegionColumn), word(Key::RangeColumn), word(Key::StateColumn));
     for r in &all {
-        let refused = if r.refused.is_empty() { String::new() } else { format!(" (last announcement refused: {})", r.refused) };
-        out.line(format!("{:<16} {:<13} {:<16} {:<18} {}{refused}", r.name, r.account, r.region, r.cidr, state(r)));
+        let state = if r.state == "invited" && r.expires_s < now_s { "expired" } else { r.state.as_str() };
+        let refused = if r.refused.is_empty() { String::new() } else { lang.say(Key::LastRefused, &[&r.refused]) };
+        row(&r.name, &r.account, &r.region, &r.cidr, &format!("{}{refused}", tables::member_state(lang, state)));
     }
     0
 }
@@ -100,6 +101,6 @@ pub async fn revoke(session: &Session, name: &str, out: &Out) -> Result<u8, Faul
         return Err(Fault::field("NAME", format!("`{name}` was never invited"), "bank"));
     }
     session.revoke(name).await?;
-    out.line(format!("{name} is revoked: the hub asks it nothing and lets its nodes exchange nothing; what runs in its account is its own"));
+    out.say(Key::RevokedNow, &[&name]);
     Ok(0)
 }

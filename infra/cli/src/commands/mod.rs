@@ -13,6 +13,7 @@ pub mod tables;
 
 use crate::lang::Key;
 use crate::out::Out;
+use crate::report::{Kept, Left};
 use crate::session::{Outcome, Session};
 use domain::Fault;
 use domain::request::{REQUEST_MAX_BYTES, Request};
@@ -43,25 +44,39 @@ pub fn progress(session: &Session, quiet: bool, out: &Out) -> impl FnMut(&str, &
 }
 
 /// The closing lines of a workflow.
-pub fn totals(session: &Session, network: &str, outcome: &Outcome, left: &[String], out: &Out) {
+pub fn totals(session: &Session, network: &str, outcome: &Outcome, left: &[Left], out: &Out) {
     let (seconds, cost) = (format!("{:.1}", outcome.seconds), format!("{:.4}", outcome.cost));
     let word = out.lang().seconds(session.real());
     out.say(Key::Totals, &[&seconds, &word, &outcome.calls, &outcome.object_calls, &outcome.transitions, &cost]);
     leftovers(network, left, out);
 }
 
+/// What a removal kept: why, what it costs, and how to be rid of it.
+pub fn kept(network: &str, kept: &[Kept], out: &Out) {
+    for (kind, head, later) in [("data", Key::KeptData, Key::DeleteData), ("identity", Key::KeptIdentities, Key::DeleteIdentities)] {
+        let these: Vec<&Kept> = kept.iter().filter(|k| k.kind == kind).collect();
+        if these.is_empty() {
+            continue;
+        }
+        let total = format!("{:.2}", these.iter().map(|k| k.monthly).sum::<f64>());
+        out.say(head, &[&these.len(), &total]);
+        these.iter().for_each(|k| out.say(Key::KeptVolume, &[&k.volume, &k.gb, &k.zone, &format!("{:.2}", k.monthly)]));
+        out.say(later, &[&network]);
+    }
+}
+
 /// What is left, or that nothing is.
-pub fn leftovers(network: &str, left: &[String], out: &Out) {
+pub fn leftovers(network: &str, left: &[Left], out: &Out) {
     if left.is_empty() {
         out.say(Key::LeftNone, &[]);
     } else {
         out.say(Key::Left, &[&left.len(), &network]);
-        left.iter().for_each(|l| out.line(format!("  {l}")));
+        left.iter().for_each(|l| out.line(format!("  {}", l.text(out.lang()))));
     }
 }
 
 /// Exit code: as asked, failed and undone, or something left.
-pub fn exit(ok: bool, left: &[String]) -> u8 {
+pub fn exit(ok: bool, left: &[Left]) -> u8 {
     match (ok, left.is_empty()) {
         (_, false) => 3,
         (true, true) => 0,

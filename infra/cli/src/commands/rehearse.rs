@@ -26,7 +26,7 @@ pub async fn run(value: &Value, seed: u64, options: &Options, out: &Out) -> Resu
     fault_options::apply(&session.cloud, &faults);
     let launch = session.launch(value, network, progress(&session, options.json, out)).await?;
     let launched = launch.output["status"] == "launched";
-    let mut summary = session.summary(if launched { "launched" } else { "failed" }, network, Some(&launch), &[]).await;
+    let mut summary = session.summary(if launched { "launched" } else { "failed" }, network, Some(&launch)).await;
     let mut ok = launched;
     if launched {
         // Check: it goes on making blocks that everybody signs.
@@ -51,7 +51,7 @@ pub async fn run(value: &Value, seed: u64, options: &Options, out: &Out) -> Resu
         }
         summary["error"] = json!(failure);
     }
-    let left = report::left(&session.cloud, network, &[]);
+    let left = report::left(&session.cloud, network);
     summary["left"] = json!(left);
     if launched && ok && left.is_empty() {
         summary["status"] = json!("rehearsed");

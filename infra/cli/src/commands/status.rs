@@ -47,25 +47,30 @@ pub async fn run(session: &Session, network: &str, json: bool, out: &Out) -> Res
         "launched" if found.nodes.iter().any(|n| !n.signing) => "degraded".to_string(),
         other => other.to_string(),
     };
-    let left = report::left(&session.cloud, network, &[]);
+    let left = report::left(&session.cloud, network);
     if json {
-        out.line(session.summary(&status, network, None, &[]).await.to_string());
+        out.line(session.summary(&status, network, None).await.to_string());
         return Ok(u8::from(!ok));
     }
     let lang = out.lang();
     let word = lang.seconds(session.real());
     out.say(Key::StatusLine, &[&network, &tables::state(lang, &status), &from, &found.height, &seconds, &word, &found.manifest.revision]);
     if launched {
-        out.line(format!("{}\n\n{}", tables::ruled_by(lang, &found.manifest), tables::nodes(lang, &found.nodes)));
+        out.line(tables::ruled_by(lang, &found.manifest));
+        if found.members.len() > 1 {
+            out.line(format!("\n{}\n{}", tables::members(lang, &found.members), tables::peerings(lang, &found.peerings)));
+        }
+        out.line(format!("\n{}", tables::nodes(lang, &found.nodes)));
         for node in &found.nodes {
             if !node.signing {
-                out.say(Key::Silent, &[&node.name, &node.state, &node.service.state, &node.height]);
+                out.say(Key::Silent, &[&node.name, &tables::machine(lang, &node.state), &tables::service(lang, &node.service.state), &node.height]);
             }
             if node.service.restarts > 0 {
                 out.say(Key::Restarted, &[&node.name, &node.service.restarts, &node.service.reason]);
             }
         }
     }
+    super::kept(network, &report::kept(&session.cloud.world(), network), out);
     leftovers(network, &left, out);
     Ok(u8::from(!ok))
 }

@@ -4,12 +4,23 @@ use super::DeployError;
 use crate::names;
 use crate::world::World;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+
+thread_local! {
+    /// Templates that were read before: a campaign deploys the same ones into every world. Only looked up by name.
+    static READ: RefCell<HashMap<String, Value>> = RefCell::default();
+}
 
 /// Reads YAML with CloudFormation's short tags into the long JSON form.
 pub fn parse(text: &str) -> Result<Value, DeployError> {
+    if let Some(known) = READ.with_borrow(|read| read.get(text).cloned()) {
+        return Ok(known);
+    }
     let yaml: serde_yaml_ng::Value = serde_yaml_ng::from_str(text).map_err(|e| e.to_string())?;
-    convert(yaml)
+    let template = convert(yaml)?;
+    READ.with_borrow_mut(|read| read.insert(text.into(), template.clone()));
+    Ok(template)
 }
 
 fn convert(value: serde_yaml_ng::Value) -> Result<Value, DeployError> {

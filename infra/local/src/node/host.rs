@@ -3,7 +3,7 @@
 use super::irita;
 use crate::chain;
 use crate::cloud::{ApiError, Cloud};
-use crate::latency::{FORMAT, IRITA, MOUNT, PULL};
+use crate::latency::{API_CALL, FORMAT, IRITA, MOUNT, PULL, TERMINATE};
 use crate::world::{File, Process};
 use domain::{Class, Fault};
 use nodectl::{Disk, Host, Instance, Output, Service};
@@ -49,6 +49,25 @@ impl SimHost {
         let world = self.cloud.world();
         let files = world.volumes.get(&volume).into_iter().flat_map(|v| v.files.keys());
         files.filter_map(|f| f.strip_prefix(&format!("{below}/"))).map(String::from).collect()
+    }
+
+    /// What is wrong with this machine on purpose.
+    fn fault(&self, what: &str) -> String {
+        self.cloud.world().sabotaged(&self.instance, what).unwrap_or_default().to_string()
+    }
+
+    /// The machine ends by itself in the middle of what it does, which therefore never answers.
+    async fn die(&self) -> ! {
+        let now = self.cloud.now_ms();
+        {
+            let mut world = self.cloud.world();
+            chain::stop(&mut world, &self.instance, now);
+            let took = self.cloud.lasts(&mut world, &TERMINATE, &self.instance);
+            if let Some(i) = world.instances.get_mut(&self.instance) {
+                (i.ending_ms, i.ended_ms) = (now, now + took);
+            }
+        }
+        std::future::pending().await
     }
 
     fn role(&self) -> String {
@@ -113,18 +132,21 @@ impl Host for SimHost {
     }
 
     async fn disks(&self) -> Result<Vec<Disk>, Fault> {
+        let fault = self.fault("disk");
         let world = self.cloud.world();
         let i = world.instances.get(&self.instance).ok_or_else(|| Fault::internal("this machine is gone"))?;
-        let disk = |(n, volume): (usize, &String)| {
+        let meant = |device: &str, how: &str| device == "/dev/sdf" && fault == how;
+        let disk = |(n, (device, volume)): (usize, (&String, &String))| {
             let label = world.volumes.get(volume).map(|v| v.label.clone()).unwrap_or_default();
+            let label = if meant(device, "foreign") { "backup".into() } else { label };
             let mounted_at = i.mounts.iter().find(|(_, v)| *v == volume).map(|(at, _)| at.clone()).unwrap_or_default();
             Disk { path: format!("/dev/nvme{n}n1"), volume: volume.clone(), blank: label.is_empty(), label, mounted_at }
         };
-        Ok(i.devices.values().enumerate().map(disk).collect())
+        Ok(i.devices.iter().filter(|(device, _)| !meant(device, "missing")).enumerate().map(disk).collect())
     }
 
     async fn format(&self, disk: &Disk, label: &str) -> Result<(), Fault> {
-        self.cloud.pass(FORMAT).await;
+        self.cloud.pass(&FORMAT, &self.instance).await;
         if let Some(v) = self.cloud.world().volumes.get_mut(&disk.volume) {
             v.label = label.into();
             v.files.clear();
@@ -133,7 +155,7 @@ impl Host for SimHost {
     }
 
     async fn mount(&self, disk: &Disk, at: &str, _: bool) -> Result<(), Fault> {
-        self.cloud.pass(MOUNT).await;
+        self.cloud.pass(&MOUNT, &self.instance).await;
         if let Some(i) = self.cloud.world().instances.get_mut(&self.instance) {
             i.mounts.insert(at.into(), disk.volume.clone());
         }
@@ -141,7 +163,7 @@ impl Host for SimHost {
     }
 
     async fn unmount(&self, at: &str) -> Result<(), Fault> {
-        self.cloud.pass(MOUNT).await;
+        self.cloud.pass(&MOUNT, &self.instance).await;
         if let Some(i) = self.cloud.world().instances.get_mut(&self.instance) {
             i.mounts.remove(at);
         }
@@ -149,24 +171,24 @@ impl Host for SimHost {
     }
 
     async fn pull(&self, image: &str) -> Result<String, Fault> {
-        self.cloud.pass(PULL).await;
-        let broken = {
-            let world = self.cloud.world();
-            super::name_of(&world, &self.instance).is_some_and(|n| world.sabotage.get(&format!("{n}:pull")).is_some_and(|how| how == "fail"))
-        };
-        if broken {
+        self.cloud.pass(&PULL, &self.instance).await;
+        if self.fault("dies") == "preparing" {
+            self.die().await;
+        }
+        if self.fault("pull") == "fail" {
             return Err(Fault::internal(format!("docker pull {image}: exit 1: manifest unknown")));
         }
-        Ok(format!("sha256:{}", domain::ids::sha256_hex(image.as_bytes())))
+        let content = if self.fault("image") == "other" { format!("{image}, as somebody else made it") } else { image.to_string() };
+        Ok(format!("sha256:{}", domain::ids::sha256_hex(content.as_bytes())))
     }
 
     async fn irita(&self, _: &str, home: &str, args: &[&str], stdin: &[&str]) -> Result<Output, Fault> {
-        self.cloud.pass(IRITA).await;
+        self.cloud.pass(&IRITA, &self.instance).await;
         irita::run(self, home, args, stdin)
     }
 
     async fn start_service(&self, _: &str, home: &str) -> Result<(), Fault> {
-        self.cloud.pass(IRITA).await;
+        self.cloud.pass(&IRITA, &self.instance).await;
         nodectl::check_identity(self).await?;
         self.stop_service().await?;
         let (process, genesis) = irita::start(self, home)?;
@@ -209,12 +231,12 @@ impl Host for SimHost {
     }
 
     async fn get_object(&self, bucket: &str, region: &str, key: &str) -> Result<Option<Vec<u8>>, Fault> {
-        self.cloud.pass(crate::latency::API_CALL).await;
+        self.cloud.pass(&API_CALL, &self.instance).await;
         Ok(self.cloud.node_get(&self.role(), bucket, region, key).map_err(refused)?.map(String::into_bytes))
     }
 
     async fn put_object(&self, bucket: &str, region: &str, key: &str, bytes: &[u8]) -> Result<bool, Fault> {
-        self.cloud.pass(crate::latency::API_CALL).await;
+        self.cloud.pass(&API_CALL, &self.instance).await;
         self.cloud.node_put(&self.role(), bucket, region, key, &String::from_utf8_lossy(bytes)).map_err(refused)
     }
 

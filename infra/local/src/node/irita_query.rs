@@ -16,7 +16,7 @@ pub(super) fn asked<'a>(host: &SimHost, world: &'a mut World, args: &[&str]) -> 
     let ip = address.split(':').next().unwrap_or_default();
     let own = ["localhost", "127.0.0.1"].contains(&ip);
     let instance = world.instances.values().find(|i| if own { i.id == host.instance } else { i.ip == ip && i.ending_ms == 0 }).map(|i| i.id.clone());
-    let listens = |id: String| world.processes.get(&id).filter(|p| chain::listens(p, now)).map(|p| p.genesis_sha256.clone());
+    let listens = |id: String| world.processes.get(&id).filter(|p| chain::listens(world, p, now)).map(|p| p.genesis_sha256.clone());
     let refused = || format!("post failed: Post \"http://{address}\": dial tcp {address}: connect: connection refused");
     let genesis = instance.and_then(listens).ok_or_else(refused)?;
     world.chains.get_mut(&genesis).ok_or_else(refused)

@@ -129,9 +129,9 @@ fn run_instances(cloud: &Cloud, world: &mut World, call: &Call, now: u64) -> Rep
     for launch_index in 0..count {
         let id = world.id("i");
         let ip = names::next_ip(world, &subnet);
-        let running_ms = now + cloud.lasts(world, BOOT);
-        let online_ms = running_ms + cloud.lasts(world, AGENT);
-        let visible_ms = now + cloud.lasts(world, LAG);
+        let running_ms = now + cloud.lasts(world, &BOOT, &id);
+        let online_ms = running_ms + cloud.lasts(world, &AGENT, &id);
+        let visible_ms = now + cloud.lasts(world, &LAG, &id);
         let mut devices = BTreeMap::new();
         for m in p["BlockDeviceMapping"].as_array().into_iter().flatten() {
             let volume = make_volume(world, call, &subnet.properties, m, &id)?;
@@ -255,7 +255,7 @@ fn terminate_instances(cloud: &Cloud, world: &mut World, call: &Call, now: u64) 
     for id in ids {
         chain::stop(world, &id, now);
         // A machine that is a process has ended when its processes have: whoever switches it off says so.
-        let took = if cloud.machines().is_some() { NOT_YET } else { cloud.lasts(world, TERMINATE) };
+        let took = if cloud.machines().is_some() { NOT_YET } else { cloud.lasts(world, &TERMINATE, &id) };
         let Some(instance) = world.instances.get_mut(&id) else { continue };
         let before = instance.state(now);
         if instance.ending_ms == 0 {
@@ -284,7 +284,15 @@ fn create_tags(cloud: &Cloud, world: &mut World, call: &Call, now: u64) -> Reply
     only(&call.params, &["ResourceId", "Tag"])?;
     let added: Tags = call.params["Tag"].as_array().into_iter().flatten().map(|t| (text(t, "Key").into(), text(t, "Value").into())).collect();
     for id in texts(call.params.get("ResourceId")) {
-        let missing = || ApiError::new("InvalidID", 400, format!("The ID '{id}' is not valid"));
+        let missing = || {
+            let code = match id.split('-').next().unwrap_or_default() {
+                "i" => "InvalidInstanceID.NotFound",
+                "vol" => "InvalidVolume.NotFound",
+                "pcx" => "InvalidVpcPeeringConnectionID.NotFound",
+                _ => "InvalidID",
+            };
+            ApiError::new(code, 400, format!("The ID '{id}' does not exist"))
+        };
         let (kind, mut keys) = taggable(world, call, &id, now).map(|(kind, tags)| (kind, resource_keys(tags))).ok_or_else(missing)?;
         keys.extend(request_keys(&added));
         let owner = call.principal.account.as_str();

@@ -7,6 +7,7 @@ use crate::iam::Keys;
 use crate::names;
 use crate::world::{Instance, Tags, Volume, World};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Threads of a core: two in every family that the suite offers (m5, m5a, m6a, m6i, t3).
 const THREADS: u32 = 2;
@@ -80,7 +81,7 @@ pub(crate) fn call(cloud: &Cloud, world: &mut World, call: &Call, now: u64) -> R
     let filters: Vec<Value> = p.get("Filter").and_then(Value::as_array).cloned().unwrap_or_default();
     let known = match call.action.as_str() {
         "DescribeInstances" => ["Filter", "NextToken", "MaxResults", "InstanceId"].as_slice(),
-        "DescribeVolumes" => &["Filter", "NextToken", "MaxResults"],
+        "DescribeVolumes" => &["Filter", "NextToken", "MaxResults", "VolumeId"],
         "DescribeSubnets" => &["SubnetId"],
         "DescribeInstanceTypeOfferings" => &["LocationType", "Filter", "NextToken", "MaxResults"],
         other => return Err(ApiError::new("InvalidAction", 400, format!("The action {other} is not valid for this web service."))),
@@ -108,13 +109,20 @@ pub(crate) fn call(cloud: &Cloud, world: &mut World, call: &Call, now: u64) -> R
                 return Err(ApiError::new("InvalidInstanceID.NotFound", 400, format!("The instance ID '{missing}' does not exist")));
             }
             let (page, next) = names::page(&found, p, 1000)?;
-            let one = |i: &&Instance| json!({"reservationId": i.reservation, "ownerId": i.account, "groupSet": [], "instancesSet": [instance(world, i, now)]});
-            Ok(json!({"reservationSet": page.iter().map(one).collect::<Vec<_>>(), "nextToken": next}))
+            // One entry for what one RunInstances made, as far as it is on this page.
+            let mut made: BTreeMap<&str, Vec<&Instance>> = BTreeMap::new();
+            page.iter().for_each(|i| made.entry(&i.reservation).or_default().push(i));
+            let one = |(id, all): (&&str, &Vec<&Instance>)| {
+                let shown: Vec<Value> = all.iter().map(|i| instance(world, i, now)).collect();
+                json!({"reservationId": id, "ownerId": account, "groupSet": [], "instancesSet": shown})
+            };
+            Ok(json!({"reservationSet": made.iter().map(one).collect::<Vec<_>>(), "nextToken": next}))
         }
         "DescribeVolumes" => {
+            let ids = texts(p.get("VolumeId"));
             let mut found: Vec<&Volume> = vec![];
             for v in world.volumes.values().filter(|v| v.account == account && v.region == region) {
-                let mut fits = true;
+                let mut fits = ids.is_empty() || ids.contains(&v.id);
                 for f in &filters {
                     fits &= tag_filter(f, &v.tags).ok_or_else(|| unknown(f))?;
                 }
@@ -122,10 +130,17 @@ pub(crate) fn call(cloud: &Cloud, world: &mut World, call: &Call, now: u64) -> R
                     found.push(v);
                 }
             }
+            if let Some(missing) = ids.iter().find(|id| !world.volumes.get(*id).is_some_and(|v| v.account == account && v.region == region)) {
+                return Err(ApiError::new("InvalidVolume.NotFound", 400, format!("The volume '{missing}' does not exist.")));
+            }
             let (page, next) = names::page(&found, p, 1000)?;
             let one = |v: &&Volume| {
-                let status = if v.attached_to.is_empty() { "available" } else { "in-use" };
-                json!({"volumeId": v.id, "size": v.gb, "status": status, "availabilityZone": v.zone, "volumeType": "gp3", "encrypted": true, "kmsKeyId": v.key, "tagSet": tag_set(&v.tags)})
+                let on = (!v.attached_to.is_empty()).then_some(&v.attached_to);
+                let attachment =
+                    |on: &String| json!({"volumeId": v.id, "instanceId": on, "device": v.device, "status": "attached", "deleteOnTermination": v.dies});
+                json!({"volumeId": v.id, "size": v.gb, "status": if on.is_some() { "in-use" } else { "available" }, "availabilityZone": v.zone,
+                    "volumeType": "gp3", "encrypted": true, "kmsKeyId": v.key, "attachmentSet": on.map(attachment).into_iter().collect::<Vec<_>>(),
+                    "tagSet": tag_set(&v.tags)})
             };
             Ok(json!({"volumeSet": page.iter().map(one).collect::<Vec<_>>(), "nextToken": next}))
         }

@@ -128,8 +128,8 @@ pub(crate) fn create(cloud: &Cloud, world: &mut World, call: &Call, now: u64) ->
     }
     check_quotas(world, own, now)?;
     made.id = world.id("pcx");
-    made.visible_ms = now + cloud.lasts(world, LAG);
-    made.pending_ms = now + cloud.lasts(world, if far { PEERING_REQUEST_FAR } else { PEERING_REQUEST });
+    made.visible_ms = now + cloud.lasts(world, &LAG, "");
+    made.pending_ms = now + cloud.lasts(world, if far { &PEERING_REQUEST_FAR } else { &PEERING_REQUEST }, "");
     let shown = view(&made, &made.requester, now);
     world.peerings.insert(made.id.clone(), made);
     Ok(json!({"vpcPeeringConnection": shown}))
@@ -174,7 +174,7 @@ pub(crate) fn accept(cloud: &Cloud, world: &mut World, call: &Call, now: u64) ->
             return Err(ApiError::new("ActiveVpcPeeringConnectionPerVpcLimitExceeded", 400, why));
         }
     }
-    let took = cloud.lasts(world, if found.requester.region == own.region { PEERING_SETUP } else { PEERING_SETUP_FAR });
+    let took = cloud.lasts(world, if found.requester.region == own.region { &PEERING_SETUP } else { &PEERING_SETUP_FAR }, "");
     let p = world.peerings.get_mut(id).ok_or_else(|| absent(id))?;
     (p.accepted_ms, p.active_ms) = (now, now + took);
     Ok(json!({"vpcPeeringConnection": view(p, &p.accepter, now)}))

@@ -96,6 +96,7 @@ impl Cloud {
         let id = self.world().uuid();
         let event = json!({"version": "0", "id": id, "detail-type": kind, "source": source, "account": account,
             "time": names::time_in_seconds(self.now_ms()), "region": names::region_of(bus.arn()), "resources": resources, "detail": detail});
+        self.hear("event", bus.arn(), &event);
         let rules: Vec<Plain> = self.world().of_kind("AWS::Events::Rule").filter(|r| listens(r, bus, &event)).cloned().collect();
         for rule in rules {
             for target in rule.properties["Targets"].as_array().into_iter().flatten() {

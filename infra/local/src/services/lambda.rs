@@ -26,8 +26,10 @@ pub(crate) async fn call(cloud: &Cloud, call: &Call) -> Reply {
         cloud.authorize(&world, &call.principal, "lambda:InvokeFunction", &function.arn, owner, Some(&policy), &Keys::new())?;
         function
     };
-    if text(&call.params, "InvocationType") == "DryRun" {
-        return Ok(json!({"Payload": null, "DryRun": true}));
+    match text(&call.params, "InvocationType") {
+        "DryRun" => return Ok(json!({"Payload": null, "DryRun": true})),
+        "RequestResponse" | "" => {}
+        other => return Err(ApiError::new("InvalidParameterValueException", 400, format!("the local cloud has no invocations of type {other}"))),
     }
     Ok(match run(cloud, &function, call.params["Payload"].clone()).await {
         Ok(answer) => json!({"Payload": answer}),
@@ -45,7 +47,8 @@ pub(crate) fn find<'a>(world: &'a World, account: &str, region: &str, name: &str
 pub(crate) async fn run(cloud: &Cloud, function: &Function, payload: Value) -> Result<Value, RunError> {
     let started = cloud.now_ms();
     let warm = cloud.world().functions.get_mut(&function.arn).is_some_and(|f| std::mem::replace(&mut f.warm, true));
-    cloud.pass(if warm { WARM_START } else { COLD_START }).await;
+    cloud.pass(if warm { &WARM_START } else { &COLD_START }, "").await;
+    cloud.hear("function payload", &function.handler, &payload);
     let run = Run {
         function: function.arn.clone(),
         handler: function.handler.clone(),
@@ -65,6 +68,10 @@ pub(crate) async fn run(cloud: &Cloud, function: &Function, payload: Value) -> R
         }
         () = process.notified() => Err(("Runtime.ExitError".into(), "Runtime exited with error: signal: killed".into())),
     };
+    match &outcome {
+        Ok(answer) => cloud.hear("function answer", &function.handler, answer),
+        Err((kind, message)) => cloud.hear("function failure", &function.handler, &json!([kind, message])),
+    }
     {
         let mut world = cloud.world();
         world.invocations.0 += 1;

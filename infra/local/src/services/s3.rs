@@ -39,10 +39,15 @@ pub(crate) fn call(cloud: &Cloud, call: &Call) -> Reply {
             let keys = Keys::from([("s3:prefix".to_string(), vec![prefix.to_string()])]);
             allow(cloud, &world, &call.principal, "s3:ListBucket", bucket, &bucket_arn(&world, bucket)?, &keys)?;
             let found: Vec<(&String, &Object)> = world.buckets[bucket].objects.iter().filter(|(k, _)| k.starts_with(prefix)).collect();
-            let (page, next) = names::page(&found, &json!({"NextToken": p.get("ContinuationToken")}), 1000)?;
-            let item = |(k, o): &(&String, &Object)| json!({"Key": k, "LastModified": names::time(o.written_ms), "ETag": o.etag, "Size": o.text.len(), "StorageClass": "STANDARD"});
+            let wrong = |e: ApiError| ApiError::new("InvalidArgument", 400, format!("The continuation token provided is incorrect: {}", e.message));
+            let paging = json!({"NextToken": p.get("ContinuationToken"), "MaxResults": p.get("MaxKeys")});
+            let (page, next) = names::page(&found, &paging, 1000).map_err(wrong)?;
+            let encoding = p.get("EncodingType").and_then(Value::as_str);
+            let shown = |key: &str| if encoding == Some("url") { url_encoded(key) } else { key.to_string() };
+            let item = |(k, o): &(&String, &Object)| json!({"Key": shown(k), "LastModified": names::time(o.written_ms), "ETag": o.etag, "Size": o.text.len(), "StorageClass": "STANDARD"});
             let contents: Vec<Value> = page.iter().map(item).collect();
-            Ok(json!({"Prefix": prefix, "KeyCount": contents.len(), "MaxKeys": 1000, "IsTruncated": !next.is_null(),
+            let most = text(p, "MaxKeys").parse().unwrap_or(1000u64);
+            Ok(json!({"Prefix": shown(prefix), "KeyCount": contents.len(), "MaxKeys": most, "IsTruncated": !next.is_null(), "EncodingType": encoding,
                 "NextContinuationToken": next, "Contents": contents}))
         }
         "DeleteObjects" => {
@@ -53,7 +58,9 @@ pub(crate) fn call(cloud: &Cloud, call: &Call) -> Reply {
             if let Some(found) = world.buckets.get_mut(bucket) {
                 keys.iter().for_each(|k| drop(found.objects.remove(k)));
             }
-            Ok(json!({}))
+            // A quiet answer names only what could not be deleted.
+            let deleted: Vec<Value> = keys.iter().filter(|_| p["Quiet"] != json!(true)).map(|k| json!({"Key": k})).collect();
+            Ok(json!({"Deleted": deleted}))
         }
         "PutBucketPolicy" => {
             allow(cloud, &world, &call.principal, "s3:PutBucketPolicy", bucket, &bucket_arn(&world, bucket)?, &Keys::new())?;
@@ -73,6 +80,12 @@ pub(crate) fn call(cloud: &Cloud, call: &Call) -> Reply {
         }
         other => Err(ApiError::new("NotImplemented", 501, other.to_string())),
     }
+}
+
+/// A key as `encoding-type=url` shows it; slashes stay.
+fn url_encoded(key: &str) -> String {
+    const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
+    percent_encoding::utf8_percent_encode(key, KEPT).to_string()
 }
 
 /// A bucket answers in its own region only; elsewhere S3 says where.

@@ -11,6 +11,12 @@ pub(crate) fn call(cloud: &Cloud, call: &Call) -> Reply {
         return Err(ApiError::new("InvalidAction", 400, call.action.clone()));
     }
     only(&call.params, &["TopicArn", "Subject", "Message"])?;
+    if text(&call.params, "Message").is_empty() {
+        return Err(ApiError::new("InvalidParameter", 400, "Invalid parameter: Empty message"));
+    }
+    if text(&call.params, "Subject").chars().count() > 100 {
+        return Err(ApiError::new("InvalidParameter", 400, "Invalid parameter: Subject"));
+    }
     let mut world = cloud.world();
     let topic = text(&call.params, "TopicArn").to_string();
     let found = world

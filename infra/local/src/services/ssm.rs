@@ -60,7 +60,7 @@ fn send_command(cloud: &Cloud, call: &Call) -> Reply {
     }
     check_parameters(&document.properties["Content"], &p["Parameters"])?;
     let id = world.uuid();
-    let visible_ms = now + cloud.lasts(&mut world, LAG);
+    let visible_ms = now + cloud.lasts(&mut world, &LAG, "");
     let pending = Invocation { status: "Pending".into(), output: String::new(), code: -1 };
     let command = Command {
         id: id.clone(),
@@ -179,14 +179,15 @@ fn names_sabotage<'a>(world: &'a World, id: &str) -> Option<&'a str> {
 
 fn instance_information(world: &World, call: &Call, now: u64) -> Reply {
     only(&call.params, &["Filters", "MaxResults", "NextToken"])?;
-    let mut wanted = vec![];
+    let mut wanted = None;
     for f in call.params["Filters"].as_array().into_iter().flatten() {
         match text(f, "Key") {
-            "InstanceIds" => wanted.extend(texts(f.get("Values"))),
+            "InstanceIds" => wanted = Some(texts(f.get("Values"))),
             other => return Err(ApiError::new("InvalidFilter", 400, other.to_string())),
         }
     }
-    let known = world.instances.values().filter(|i| i.account == call.principal.account && i.region == call.region && wanted.contains(&i.id));
+    let is_wanted = |id: &String| wanted.as_ref().is_none_or(|ids| ids.contains(id));
+    let known = world.instances.values().filter(|i| i.account == call.principal.account && i.region == call.region && is_wanted(&i.id));
     let item = |i: &crate::world::Instance| {
         json!({"InstanceId": i.id, "PingStatus": "Online", "LastPingDateTime": now as f64 / 1000.0, "AgentVersion": "3.3.3050.0", "PlatformType": "Linux",
             "PlatformName": "Amazon Linux", "PlatformVersion": "2023", "ResourceType": "EC2Instance", "IPAddress": i.ip})
@@ -211,7 +212,7 @@ fn cancel_command(cloud: &Cloud, call: &Call) -> Reply {
 fn deliver(cloud: &Cloud, command: &str, instance: &str) {
     let (cloud, command, instance) = (cloud.clone(), command.to_string(), instance.to_string());
     tokio::spawn(async move {
-        cloud.pass(DELIVERY).await;
+        cloud.pass(&DELIVERY, &instance).await;
         let (order, content) = {
             let now = cloud.now_ms();
             let mut world = cloud.world();

@@ -19,7 +19,8 @@ pub(crate) async fn call(cloud: &Cloud, call: &Call) -> Reply {
             let machine = text(p, "stateMachineArn");
             authorize(cloud, call, machine)?;
             let input = serde_json::from_str(text(p, "input")).map_err(|e| ApiError::new("InvalidExecutionInput", 400, e.to_string()))?;
-            let arn = cloud.start(machine, text(p, "name"), input)?;
+            let name = if text(p, "name").is_empty() { cloud.world().uuid() } else { text(p, "name").to_string() };
+            let arn = cloud.start(machine, &name, input)?;
             let started = cloud.world().executions[&arn].start_ms;
             Ok(json!({"executionArn": arn, "startDate": started as f64 / 1000.0}))
         }
@@ -27,19 +28,24 @@ pub(crate) async fn call(cloud: &Cloud, call: &Call) -> Reply {
             only(p, &["executionArn"])?;
             let arn = text(p, "executionArn");
             authorize(cloud, call, arn)?;
-            let world = cloud.world();
-            let e = world.executions.get(arn).ok_or_else(|| ApiError::new("ExecutionDoesNotExist", 400, format!("Execution Does Not Exist: '{arn}'")))?;
-            Ok(describe(e))
+            cloud.world().executions.get(arn).map(describe).ok_or_else(|| absent(arn))
         }
         "StopExecution" => {
             only(p, &["executionArn", "error", "cause"])?;
             let arn = text(p, "executionArn").to_string();
             authorize(cloud, call, &arn)?;
+            if !cloud.world().executions.contains_key(&arn) {
+                return Err(absent(&arn));
+            }
             cloud.stop(&arn, "ABORTED", text(p, "error"), text(p, "cause"));
             Ok(json!({"stopDate": cloud.now_ms() as f64 / 1000.0}))
         }
         other => Err(ApiError::new("UnknownOperationException", 400, other.to_string())),
     }
+}
+
+fn absent(arn: &str) -> ApiError {
+    ApiError::new("ExecutionDoesNotExist", 400, format!("Execution Does Not Exist: '{arn}'"))
 }
 
 /// Machines and executions have no policy of their own: nobody outside their account may touch them, nor may another region's endpoint.

@@ -1,9 +1,13 @@
 //! JSONata as Step Functions has it: `{% … %}` strings anywhere in a value, `$states`, variables, and the bans.
 
+use jsonata_core::ast::AstNode;
 use jsonata_core::evaluator::{Context, Evaluator};
 use jsonata_core::parser;
 use jsonata_core::value::JValue;
 use serde_json::{Map, Value};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 
 /// Name of the error that a bad expression ends with.
 pub(crate) const QUERY_ERROR: &str = "States.QueryEvaluationError";
@@ -27,11 +31,29 @@ pub(crate) fn evaluate(value: &Value, states: &Value, variables: &Map<String, Va
     }
 }
 
+thread_local! {
+    /// Expressions that were read before: the same machines run thousands of times in a campaign. Only looked up by name.
+    static READ: RefCell<HashMap<String, Rc<AstNode>>> = RefCell::default();
+}
+
+fn read(code: &str) -> Result<Rc<AstNode>, String> {
+    if let Some(known) = READ.with_borrow(|read| read.get(code).cloned()) {
+        return Ok(known);
+    }
+    let ast = Rc::new(parser::parse(code).map_err(|e| format!("{e:?}"))?);
+    READ.with_borrow_mut(|read| read.insert(code.into(), ast.clone()));
+    Ok(ast)
+}
+
 fn one(code: &str, states: &Value, variables: &Map<String, Value>) -> Result<Value, String> {
-    let ast = parser::parse(code).map_err(|e| format!("{e:?}"))?;
+    let ast = read(code)?;
     let mut context = Context::new();
-    context.bind("states".into(), JValue::from(states.clone()));
-    for (name, value) in variables {
+    // What the expression does not name need not be converted; a plan of a hundred nodes is large.
+    let named = |name: &str| code.match_indices('$').any(|(at, _)| code[at + 1..].starts_with(name));
+    if named("states") {
+        context.bind("states".into(), JValue::from(states.clone()));
+    }
+    for (name, value) in variables.iter().filter(|(name, _)| named(name)) {
         context.bind(name.clone(), JValue::from(value.clone()));
     }
     let found = Evaluator::with_context(context).evaluate(&ast, &JValue::Null).map_err(|e| format!("{e:?}"))?;

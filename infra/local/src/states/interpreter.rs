@@ -52,7 +52,11 @@ impl Scope {
     }
 
     fn step(&self, state: &str) -> Step {
-        Step { machine: text(&self.context["StateMachine"], "Id").rsplit(':').next().unwrap_or_default().into(), state: state.into() }
+        Step {
+            execution: self.name.clone(),
+            machine: text(&self.context["StateMachine"], "Id").rsplit(':').next().unwrap_or_default().into(),
+            state: state.into(),
+        }
     }
 
     fn variables(&self) -> Map<String, Value> {
@@ -73,6 +77,7 @@ impl Scope {
         if output.to_string().len() > PAYLOAD {
             return Err(("States.DataLimitExceeded".into(), "an output is larger than 262144 bytes".into()));
         }
+        self.cloud.hear("state output", &self.place(states), &output);
         Ok(output)
     }
 
@@ -83,16 +88,22 @@ impl Scope {
             if let Some(name) = new.keys().find(|k| self.outer.contains(k)) {
                 return Err(("States.Runtime".into(), format!("{name} belongs to the outer scope; an inner one cannot assign it")));
             }
+            self.cloud.hear("state variables", &self.place(states), &Value::Object(new.clone()));
             self.variables.lock().unwrap_or_else(|p| p.into_inner()).extend(new);
         }
         Ok(())
+    }
+
+    /// Where a value is heard: execution and state.
+    fn place(&self, states: &Value) -> String {
+        format!("{}/{}", self.name, states["context"]["State"]["Name"].as_str().unwrap_or_default())
     }
 
     fn enter(&self, state: &str, kind: &str) -> Result<(), Failure> {
         let now = self.cloud.now_ms();
         let events = {
             let mut world = self.cloud.world();
-            world.transitions += 1;
+            world.note_transition(&self.name, state);
             let Some(e) = world.executions.get_mut(&self.arn) else { return Ok(()) };
             // Entered, exited; a task is also scheduled, started and ended.
             e.events += if kind == "Task" { 5 } else { 2 };
@@ -122,6 +133,7 @@ pub(crate) fn interpret<'a>(scope: &'a Scope, definition: &'a Value, input: Valu
             let mut context = scope.context.clone();
             context["State"] = json!({"Name": name, "EnteredTime": crate::names::time(scope.cloud.now_ms())});
             let states = json!({"input": input, "context": context});
+            scope.cloud.hear("state input", &scope.place(&states), &input);
             let (output, next) = match kind {
                 "Task" | "Map" => work(scope, state, &states, kind).await?,
                 "Choice" => choose(scope, state, &states)?,
@@ -170,13 +182,17 @@ fn choose(scope: &Scope, state: &Value, states: &Value) -> Result<(Value, String
 async fn work(scope: &Scope, state: &Value, states: &Value, kind: &str) -> Result<(Value, String), Failure> {
     let retriers: &[Value] = state["Retry"].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut tries = vec![0u32; retriers.len()];
+    let mut states = states.clone();
     let failure = loop {
+        states["context"]["State"]["RetryCount"] = json!(tries.iter().sum::<u32>());
+        let states = &states;
         let done = match kind {
             "Map" => map(scope, state, states).await,
-            _ => task(scope, state, states).await,
+            _ => STEP.scope(scope.step(&text(&states["context"]["State"], "Name")), task(scope, state, states)).await,
         };
         let failure = match done {
             Ok(result) => {
+                scope.cloud.hear("task result", &scope.place(states), &result);
                 let mut states = states.clone();
                 states["result"] = result.clone();
                 match scope.finish(state, &states, result) {
@@ -186,6 +202,7 @@ async fn work(scope: &Scope, state: &Value, states: &Value, kind: &str) -> Resul
             }
             Err(f) => f,
         };
+        scope.cloud.hear("task failure", &scope.place(states), &json!([failure.0, failure.1]));
         let retrier = retriers.iter().position(|r| matches(r, &failure.0));
         let Some(i) = retrier.filter(|i| u64::from(tries[*i]) < retriers[*i]["MaxAttempts"].as_u64().unwrap_or(3)) else { break failure };
         let number = |k: &str, default: f64| retriers[i][k].as_f64().unwrap_or(default);
@@ -195,7 +212,7 @@ async fn work(scope: &Scope, state: &Value, states: &Value, kind: &str) -> Resul
         let ms = if full { scope.cloud.world().random((delay * 1000.0) as u64 + 1) } else { (delay * 1000.0) as u64 };
         {
             let mut world = scope.cloud.world();
-            world.transitions += 1; // a retry is charged as one
+            world.note_transition(&scope.name, text(&states["context"]["State"], "Name").as_str()); // a retry is charged as one
             if let Some(e) = world.executions.get_mut(&scope.arn) {
                 e.events += 3;
             }
@@ -221,13 +238,13 @@ fn matches(rule: &Value, error: &str) -> bool {
 
 async fn task(scope: &Scope, state: &Value, states: &Value) -> Result<Value, Failure> {
     let arguments = scope.give(&state["Arguments"], states)?;
+    scope.cloud.hear("task arguments", &scope.place(states), &arguments);
     let limit = state["TimeoutSeconds"].as_u64().unwrap_or(60);
     let resource = state["Resource"].as_str().unwrap_or_default();
-    let name = text(&states["context"]["State"], "Name");
     let call = async {
         match resource.rsplit(":states:::").next().unwrap_or_default() {
-            "lambda:invoke" => invoke(scope, &name, arguments).await,
-            "states:startExecution.sync:2" => child(scope, &name, arguments).await,
+            "lambda:invoke" => invoke(scope, arguments).await,
+            "states:startExecution.sync:2" => child(scope, arguments).await,
             other => Err(("States.Runtime".to_string(), format!("the local cloud does not have the integration {other}"))),
         }
     };
@@ -256,15 +273,15 @@ async fn integrate(scope: &Scope, (prefix, server): (&str, &str), service: &str,
     }
 }
 
-async fn invoke(scope: &Scope, state: &str, arguments: Value) -> Result<Value, Failure> {
-    let reply = STEP.scope(scope.step(state), integrate(scope, ("Lambda", "ServiceException"), "lambda", "Invoke", arguments)).await?;
+async fn invoke(scope: &Scope, arguments: Value) -> Result<Value, Failure> {
+    let reply = integrate(scope, ("Lambda", "ServiceException"), "lambda", "Invoke", arguments).await?;
     outcome(reply).map(|payload| json!({"Payload": payload, "StatusCode": 200}))
 }
 
 /// A child execution: its own error reaches the parent only as States.TaskFailed.
-async fn child(scope: &Scope, state: &str, arguments: Value) -> Result<Value, Failure> {
+async fn child(scope: &Scope, arguments: Value) -> Result<Value, Failure> {
     let params = json!({"stateMachineArn": arguments["StateMachineArn"], "name": arguments["Name"], "input": arguments["Input"].to_string()});
-    let started = STEP.scope(scope.step(state), integrate(scope, ("StepFunctions", "AWSStepFunctionsException"), "states", "StartExecution", params)).await?;
+    let started = integrate(scope, ("StepFunctions", "AWSStepFunctionsException"), "states", "StartExecution", params).await?;
     let e = scope.cloud.ended(&text(&started, "executionArn")).await;
     if e.status == "SUCCEEDED" {
         return Ok(json!({"ExecutionArn": e.arn, "Name": e.name, "Status": e.status, "Output": e.output}));

@@ -2,6 +2,7 @@
 
 use super::Check;
 use crate::commands::status::Watched;
+use crate::commands::tables;
 use crate::lang::{Key, Lang};
 use crate::session::Session;
 use domain::ids::{TAG_NETWORK, TAG_NODE};
@@ -29,7 +30,7 @@ pub fn checks(session: &Session, network: &str, watched: &Watched, lang: Lang) -
     let offline = nodes.iter().filter(|n| !is_online(&world, n, now)).map(|n| lang.say(Key::AgentSilent, &[&n.name, &n.instance])).collect();
     let silent: Vec<_> = found.nodes.iter().zip(nodes).filter(|(n, m)| m.kind == "validator" && !n.signing).map(|(n, _)| n).collect();
     let names: Vec<String> = silent.iter().map(|n| n.name.clone()).collect();
-    let votes = silent.iter().map(|n| lang.say(Key::VoteMissing, &[&n.name, &n.service.state, &n.height])).collect();
+    let votes = silent.iter().map(|n| lang.say(Key::VoteMissing, &[&n.name, &tables::service(lang, &n.service.state), &n.height])).collect();
     let (grows, word) = (found.height > watched.from, lang.seconds(session.real()));
     let height = if grows { vec![] } else { vec![lang.say(Key::HeightStands, &[&found.height, &watched.seconds, &word])] };
     let digest = if manifest.image_digest.is_empty() { vec![text(Key::NoDigest)] } else { vec![] };

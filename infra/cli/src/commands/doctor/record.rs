@@ -3,7 +3,7 @@
 use super::Check;
 use crate::commands::tables;
 use crate::lang::{Key, Lang};
-use crate::report;
+use crate::report::{self, Left};
 use domain::ids;
 use domain::manifest::{Lock, Manifest};
 use local_cloud::{Cloud, World};
@@ -29,11 +29,9 @@ pub fn checks(cloud: &Cloud, network: &str, lang: Lang) -> Vec<Check> {
     let (revisions, record) = record(&world, network, lang);
     let (lock, free) = lock(&world, network, lang);
     let executions = executions(&world, network, revisions.last(), free, lang);
-    let kept = kept(&world, network);
     drop(world);
-    let mut left = report::left(cloud, network, &kept);
     // A lock has a check of its own.
-    left.retain(|l| !l.starts_with("lock of "));
+    let left = report::left(cloud, network).into_iter().filter(|l| matches!(l, Left::Thing(_))).map(|l| l.to_string()).collect();
     let left = Check::of(network, Key::CheckLeft, left, lang, lang.say(Key::LeftRemedy, &[&network]), "");
     vec![record, lock, executions, left]
 }
@@ -94,11 +92,4 @@ fn executions(world: &World, network: &str, last: Option<&Manifest>, at_work: bo
         }
     }
     Check::of(network, Key::CheckExecutions, wrong, lang, lang.say(Key::SettleRemedy, &[&network]), "")
-}
-
-/// Volumes that removals kept, as asked or by the member's stack.
-fn kept(world: &World, network: &str) -> Vec<String> {
-    let outputs = world.executions.values().map(|e| &e.output).filter(|o| o["network"] == network);
-    let lists = outputs.flat_map(|o| ["kept_data", "kept_identities"].map(|list| o[list].as_array().cloned().unwrap_or_default()));
-    lists.flatten().filter_map(|id| id.as_str().map(String::from)).collect()
 }
