@@ -392,8 +392,7 @@ mod tests {
         refused(&with("\"app_toml\":{\"minimum-gas-prices\":\"1upoint\"}"), "app_toml.minimum-gas-prices");
         refused(&with("\"root_keys\":5"), "root_keys");
         refused(&with("\"root_keys\":8").replace("\"validators\":4", "\"validators\":9"), "root_keys");
-        refused(&with("\"root_threshold\":2"), "root_threshold");
-        refused(&with("\"root_threshold\":5"), "root_threshold");
+        [2, 5].iter().for_each(|k| refused(&with(&format!("\"root_threshold\":{k}")), "root_threshold"));
         refused(&with("\"disks\":{\"data_gb\":1}"), "disks.data_gb");
         refused(&with("\"config_toml\":{\"p2p.laddr\":\"tcp://0.0.0.0:1\"}"), "config_toml.p2p.laddr");
         refused(&"[".repeat(100_000), "request");

@@ -34,23 +34,20 @@ fn allows(role: &Role) -> impl Iterator<Item = (String, &Value)> {
     all.map(|(i, s)| (s["Sid"].as_str().map(String::from).unwrap_or_else(|| format!("statement {i}")), s))
 }
 
-/// Everything that a role is granted.
-pub fn granted(role: &Role) -> Vec<Grant> {
-    let grant = |statement: &str, action: &str| Grant { role: role.arn.clone(), statement: statement.into(), action: action.into() };
-    allows(role).flat_map(|(sid, s)| list(s.get("Action")).into_iter().map(|a| grant(&sid, a)).collect::<Vec<_>>()).collect()
-}
-
 /// Whether a role's policies and boundary allow a call, by identity alone.
 pub fn allowed(role: &Role, used: &Use) -> bool {
     role_verdict(role, &used.action, &used.resource, &used.keys) == Verdict::Allow
 }
 
-/// Condition keys that the statement of a grant tests, and whether its resources are only `*`.
-pub fn bounds(role: &Role, grant: &Grant) -> (Vec<String>, bool) {
+/// `(operator, key)` of the conditions of a grant's statement, and whether its resources are only `*`.
+pub fn bounds(role: &Role, grant: &Grant) -> (Vec<(String, String)>, bool) {
     let found = allows(role).find(|(sid, s)| *sid == grant.statement && list(s.get("Action")).contains(&grant.action.as_str()));
     let Some((_, s)) = found else { return (vec![], true) };
-    let tests = s["Condition"].as_object().into_iter().flatten().flat_map(|(_, tests)| tests.as_object().into_iter().flatten());
-    (tests.map(|(k, _)| k.clone()).collect(), list(s.get("Resource")) == ["*"])
+    let of = |(operator, tests): (&String, &Value)| {
+        let keys = tests.as_object().into_iter().flatten().map(|(k, _)| (operator.clone(), k.clone()));
+        keys.collect::<Vec<_>>()
+    };
+    (s["Condition"].as_object().into_iter().flatten().flat_map(of).collect(), list(s.get("Resource")) == ["*"])
 }
 
 impl Cloud {

@@ -5,9 +5,11 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 mod chains;
+mod identities;
 mod network;
 mod timing;
 pub use chains::{Block, Chain, Process};
+pub use identities::{Function, Role, Session};
 pub use network::{Peering, Side};
 pub use timing::{Notes, Sample};
 
@@ -135,52 +137,6 @@ pub struct Bucket {
     pub policy: Value,
     /// Objects by key.
     pub objects: BTreeMap<String, Object>,
-}
-
-/// One IAM role.
-#[derive(Debug, Clone, Serialize, Deserialize, Default)]
-pub struct Role {
-    /// ARN.
-    pub arn: String,
-    /// Who may take it.
-    pub trust: Value,
-    /// Policy documents, inline and attached.
-    pub policies: Vec<Value>,
-    /// Permissions boundary's document.
-    pub boundary: Option<Value>,
-}
-
-/// Keys that AssumeRole gave out.
-#[derive(Debug, Clone, Serialize, Deserialize, Default)]
-pub struct Session {
-    /// Role ARN.
-    pub role: String,
-    /// Name that the caller chose.
-    pub name: String,
-    /// Token that goes with every request.
-    pub token: String,
-    /// When they end, ms.
-    pub until_ms: u64,
-}
-
-/// One Lambda function.
-#[derive(Debug, Clone, Serialize, Deserialize, Default)]
-pub struct Function {
-    /// ARN.
-    pub arn: String,
-    /// Which code.
-    pub handler: String,
-    /// Role ARN.
-    pub role: String,
-    /// Seconds it may run.
-    pub timeout_s: u64,
-    /// Environment.
-    pub environment: BTreeMap<String, String>,
-    /// Resource policy statements.
-    pub permissions: Vec<Value>,
-    /// Whether a warm process exists.
-    #[serde(skip)]
-    pub warm: bool,
 }
 
 /// One Step Functions state machine.

@@ -6,8 +6,10 @@ use crate::virtually;
 use consortium::artefacts::Artefacts;
 use consortium::session::{Outcome, Place, Session};
 use domain::request::Request;
+use local_cloud::grants::{Grant, Use};
 use local_cloud::{Site, Spec, World};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// A world that is ready for its workflow, and the input. Cheap to run many cases from.
 #[derive(Clone)]
@@ -16,6 +18,8 @@ pub struct Prepared {
     pub world: World,
     /// Input of the execution.
     pub input: Value,
+    /// Grants that getting there needed.
+    pub uses: BTreeMap<Grant, Use>,
 }
 
 /// One workflow under faults.
@@ -39,6 +43,8 @@ pub struct Ran {
     pub sites: Vec<Site>,
     /// Machines whose states were entered.
     pub machines: Vec<String>,
+    /// Grants that were needed.
+    pub uses: BTreeMap<Grant, Use>,
 }
 
 /// A world as a workflow begins in it.
@@ -57,15 +63,18 @@ pub fn prepare(workflow: &Workflow, seed: u64, artefacts: &Artefacts) -> Prepare
             }
             Before::Stopped(machine, state) => {
                 let (world, event) = stop(&s, &request, machine, state).await;
-                return Prepared { world, input: event };
+                return Prepared { world, input: event, uses: s.cloud.uses() };
             }
         }
         if input.is_null() {
             input = json!({});
         }
+        if let Some((ready, _)) = workflow.ready {
+            ready(&mut s.cloud.world());
+        }
         let mut world = s.cloud.world().clone();
         world.now_ms = s.cloud.now_ms();
-        Prepared { world, input }
+        Prepared { world, input, uses: s.cloud.uses() }
     })
 }
 
@@ -102,9 +111,10 @@ impl Case<'_> {
             let (s, outcome) = self.play().await;
             let sites = s.cloud.faults().sites.clone();
             let unmet = s.cloud.faults().unmet();
+            let uses = s.cloud.uses();
             let machines = s.cloud.world().executions.values().map(|e| e.machine.clone()).collect();
             let verdict = judge::look(&s, self.workflow, &outcome, &self.faults, &unmet).await;
-            Ran { verdict, sites, machines }
+            Ran { verdict, sites, machines, uses }
         })
     }
 

@@ -1,8 +1,8 @@
-//! Least privilege, both ways: what the roles of the stacks are granted, and what campaigns needed.
+//! Least privilege: what campaigns needed, and that it holds nowhere else.
 
 use local_cloud::World;
-use local_cloud::grants::{Grant, Use, allowed, bounds, granted};
-use std::collections::{BTreeMap, BTreeSet};
+use local_cloud::grants::{Grant, Use, allowed, bounds};
+use std::collections::BTreeMap;
 
 /// A role's name without its account, so that the same role of two members is one.
 fn of(role: &str) -> String {
@@ -22,13 +22,6 @@ impl Needs {
         }
     }
 
-    /// Grants of a world's roles that nothing needed.
-    pub fn unneeded(&self, world: &World) -> Vec<String> {
-        let all: BTreeSet<Grant> = world.roles.values().flat_map(granted).map(|g| Grant { role: of(&g.role), ..g }).collect();
-        let spare = all.into_iter().filter(|g| !self.0.contains_key(g));
-        spare.map(|g| format!("{}: {} ({}) is granted and nothing needed it", g.role, g.action, g.statement)).collect()
-    }
-
     /// Grants that also allow the same call elsewhere: in another account, with another tag's value, or untagged.
     pub fn too_wide(&self, world: &World) -> Vec<String> {
         let mut wide = vec![];
@@ -36,17 +29,29 @@ impl Needs {
             let Some(role) = world.roles.get(arn) else { continue };
             let (keys, anything) = bounds(role, &Grant { role: arn.clone(), ..grant.clone() });
             let mut tries: Vec<(String, Use)> = vec![];
+            // Looks have no resource level in AWS, nor has cancelling a command.
+            let verb = used.action.split(':').nth(1).unwrap_or_default();
+            if anything && keys.is_empty() && !["Describe", "List", "Get", "CancelCommand"].iter().any(|v| verb.starts_with(v)) {
+                wide.push(format!("{}: {} ({}) on anything", grant.role, grant.action, grant.statement));
+            }
             // Who may do it to anything has conditions or, where AWS has no resource level, a reason beside it.
             if !anything {
                 let other = elsewhere(&used.resource);
                 tries.push((format!("on {other}"), Use { resource: other, ..used.clone() }));
             }
-            for key in keys {
+            for (operator, key) in keys {
+                let is_it = |k: &str| k.eq_ignore_ascii_case(&key);
                 let mut without = used.clone();
-                without.keys.retain(|k, _| !k.eq_ignore_ascii_case(&key));
+                without.keys.retain(|k, _| !is_it(k));
                 let mut other = used.clone();
-                other.keys.iter_mut().filter(|(k, _)| k.eq_ignore_ascii_case(&key)).for_each(|(_, v)| *v = vec!["other".into()]);
-                tries.extend([(format!("with another {key}"), other), (format!("without {key}"), without)]);
+                other.keys.iter_mut().filter(|(k, _)| is_it(k)).for_each(|(_, v)| *v = vec!["other".into()]);
+                // `Null` asks only whether a key is there; `IfExists` and `ForAllValues` let an absent one pass on purpose.
+                if operator != "Null" && used.keys.keys().any(|k| is_it(k)) {
+                    tries.push((format!("with another {key}"), other));
+                }
+                if !operator.ends_with("IfExists") && !operator.starts_with("ForAllValues") {
+                    tries.push((format!("without {key}"), without));
+                }
             }
             wide.extend(
                 tries.into_iter().filter(|(_, t)| allowed(role, t)).map(|(how, _)| format!("{}: {} ({}) {how}", grant.role, grant.action, grant.statement)),

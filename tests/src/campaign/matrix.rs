@@ -119,9 +119,10 @@ fn chosen(sites: &[Site], width: Width) -> Vec<Site> {
     (0..ours.len()).filter(|i| keep(*i)).map(|i| ours[i].clone()).collect()
 }
 
-/// Whether an end is allowed for a fault.
-fn allowed(lasts: Lasts, end: End) -> bool {
+/// Whether an end is allowed for a fault. In a workflow that is itself the undo, a refusal for good hits the undo.
+fn allowed(workflow: &Workflow, lasts: Lasts, end: End) -> bool {
     match lasts {
+        Lasts::Final if workflow.is_undo() => end != End::Violated,
         Lasts::Passing => end == End::AsAsked,
         Lasts::Final => matches!(end, End::AsAsked | End::AsBefore),
         Lasts::Forever => end != End::Violated,
@@ -150,7 +151,7 @@ fn of(workflow: &'static Workflow, width: Width, artefacts: &Artefacts, report: 
     told(&format!("{}: {} calls, {} of them chosen, {} cases", workflow.name, clean.sites.len(), sites.len(), hits.len()));
     let violation = |site: &Site, hit: &Hit, verdict: &Verdict| {
         let step = site.step.as_ref().map(|s| format!("{}/{}", machine(&s.machine), s.state)).unwrap_or_default();
-        (!allowed(hit.lasts, verdict.end))
+        (!allowed(workflow, hit.lasts, verdict.end))
             .then(|| format!("{} {step}: {} ({}): {:?}: {}", workflow.name, hit.faults.join(" "), hit.kind, verdict.end, verdict.why))
     };
     let verdicts = over(&hits, |(site, hit)| {

@@ -52,6 +52,8 @@ pub struct Workflow {
     pub asked: Shows,
     /// What it shows when nothing was done.
     pub undone: Shows,
+    /// What happened to the world before, and how many validators need not sign while nothing was done.
+    pub ready: Option<(fn(&mut local_cloud::World), usize)>,
     /// Traces that the work was done, where the world shows the same otherwise.
     pub trace: Option<fn(&local_cloud::World) -> bool>,
 }
@@ -68,6 +70,7 @@ pub const WORKFLOWS: &[Workflow] = &[
         input: |_| json!({"network": "testnet", "verb": "restart", "targets": ["node1"], "params": {}, "whole_stop": false}),
         asked: Shows::Network,
         undone: Shows::Network,
+        ready: None,
         trace: Some(|w| restarted(w, "node1")),
     },
     Workflow {
@@ -78,8 +81,8 @@ pub const WORKFLOWS: &[Workflow] = &[
         input: |_| json!({"network": "testnet", "verb": "unjail", "targets": ["node3"], "params": {}, "whole_stop": false}),
         asked: Shows::Network,
         undone: Shows::Network,
-        // The launch's own act is the first transaction of the root, unjail the second.
-        trace: Some(|w| w.chains.values().all(|c| c.transactions.len() > 1)),
+        ready: Some((|w| jail(w, "node3"), 1)),
+        trace: Some(|w| w.chains.values().all(|c| c.jailed.is_empty())),
     },
     Workflow {
         name: "remove-of-two",
@@ -89,6 +92,7 @@ pub const WORKFLOWS: &[Workflow] = &[
         input: |_| json!({"network": "testnet", "keep_data": false}),
         asked: Shows::Nothing,
         undone: Shows::Network,
+        ready: None,
         trace: None,
     },
     Workflow {
@@ -99,6 +103,7 @@ pub const WORKFLOWS: &[Workflow] = &[
         input: |_| json!({}),
         asked: Shows::Nothing,
         undone: Shows::Nothing,
+        ready: None,
         trace: None,
     },
 ];
@@ -113,8 +118,14 @@ impl Workflow {
         input: |w| json!({"request": w.request()}),
         asked: Shows::Network,
         undone: Shows::Nothing,
+        ready: None,
         trace: None,
     };
+
+    /// Whether it is the undo of something else.
+    pub fn is_undo(&self) -> bool {
+        matches!(self.before, Before::Stopped(..))
+    }
 
     /// All validators.
     pub fn validators(&self) -> usize {
@@ -132,4 +143,15 @@ fn restarted(world: &local_cloud::World, node: &str) -> bool {
     let is_it = |instance: &str| world.instances.get(instance).is_some_and(|i| i.tags.get("consortium:node").is_some_and(|n| n == node));
     let since = |it: bool| world.processes.values().filter(|p| is_it(&p.instance) == it).map(|p| p.started_ms).max().unwrap_or_default();
     since(true) > since(false)
+}
+
+/// Jails the validator of a node, as after too many missed blocks; its time is over.
+fn jail(world: &mut local_cloud::World, node: &str) {
+    let instance = world.instances.values().find(|i| i.tags.get("consortium:node").is_some_and(|n| n == node)).map(|i| i.id.clone());
+    let address = world.processes.values().find(|p| Some(&p.instance) == instance.as_ref()).map(|p| p.cons_address.clone());
+    for (chain, address) in world.chains.values_mut().zip(address) {
+        if let Some((_, power)) = chain.validators.get_mut(&address) {
+            chain.jailed.insert(address, (std::mem::take(power), 0));
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod bad_luck;
 mod bootstrap;
+mod campaign;
 mod defects;
 mod faults;
 mod hostile;
