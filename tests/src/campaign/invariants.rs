@@ -62,7 +62,7 @@ pub async fn hold(s: &Session, scenario: &Scenario, seen: &Seen) -> Result<&'sta
 
 /// What holds at every moment.
 fn always(world: &World) -> Result<(), String> {
-    for chain in world.chains.values().filter(|c| !c.double_signs.is_empty()) {
+    if let Some(chain) = world.chains.values().find(|c| !c.double_signs.is_empty()) {
         return Err(format!("double signs: {:?}", chain.double_signs));
     }
     holders(world)?;

@@ -64,7 +64,7 @@ fn strays(s: &Session, launched: bool) -> Option<String> {
     for (name, bucket) in &world.buckets {
         for key in bucket.objects.keys() {
             let record = records.iter().any(|r| key.starts_with(r)) || name.contains("artefact");
-            if !record && !(launched && key.starts_with("exchange/")) {
+            if !(record || launched && key.starts_with("exchange/")) {
                 return Some(format!("s3://{name}/{key} is left"));
             }
         }

@@ -36,6 +36,9 @@ pub enum Shows {
     Nothing,
 }
 
+/// Something that happened to a world.
+pub type Change = fn(&mut local_cloud::World);
+
 /// One workflow of the campaigns.
 pub struct Workflow {
     /// Name on the command line.
@@ -53,7 +56,7 @@ pub struct Workflow {
     /// What it shows when nothing was done.
     pub undone: Shows,
     /// What happened to the world before, and how many validators need not sign while nothing was done.
-    pub ready: Option<(fn(&mut local_cloud::World), usize)>,
+    pub ready: Option<(Change, usize)>,
     /// Traces that the work was done, where the world shows the same otherwise.
     pub trace: Option<fn(&local_cloud::World) -> bool>,
 }
