@@ -14,7 +14,8 @@ use consortium::report;
 use consortium::session::{ACCOUNT, Outcome, Place, Session};
 use consortium::work::Work;
 use domain::ids;
-use local_cloud::Spec;
+use domain::request::Request;
+use local_cloud::{Cloud, Spec};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -36,6 +37,19 @@ pub fn companies(validators: &[u32]) -> Value {
     let members: Vec<Value> = validators.iter().enumerate().map(one).collect();
     let total: u32 = validators.iter().sum();
     json!({"network": "testnet", "chain_id": "testnet", "size": "test", "members": members, "allow_no_fault_tolerance": total < 4})
+}
+
+/// Every company of a request joins.
+pub async fn gather(session: &Session, request: &Value) {
+    let request = Request::from_value(request.clone()).expect("a valid request");
+    session.gather(&request).await.expect("everybody joins");
+}
+
+/// ARN of the execution that a person started: children's names begin with their parent's.
+pub fn whole(cloud: &Cloud, execution: &str) -> String {
+    let world = cloud.world();
+    let family = world.executions.values().filter(|e| execution.starts_with(&e.name));
+    family.min_by_key(|e| e.name.len()).map(|e| e.arn.clone()).expect("known")
 }
 
 /// Runs a future in virtual time.

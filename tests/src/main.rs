@@ -3,7 +3,7 @@
 use consortium::artefacts::Artefacts;
 use proof::campaign::matrix::{self, Width};
 use proof::campaign::random;
-use proof::{bench, launch, request, session, virtually};
+use proof::{bench, launch, request, session, virtually, whole};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -41,8 +41,7 @@ fn exchanges(file: &str) -> std::io::Result<usize> {
         let stopped = s.launch(&asked, "testnet", |execution, state, _| {
             // While nodes are at work, so that settling has a command to cancel.
             if state == "WaitForCommand" && execution.ends_with("-prep") {
-                let arn = cloud.world().executions.values().find(|e| execution.starts_with(&e.name) && e.name != execution).map(|e| e.arn.clone());
-                arn.iter().for_each(|arn| cloud.stop(arn, "ABORTED", "Stopped", "a person stopped it"));
+                cloud.stop(&whole(&cloud, execution), "ABORTED", "Stopped", "a person stopped it");
             }
         });
         if stopped.await.is_err() {

@@ -154,8 +154,8 @@ pub(crate) struct Inner {
     pub machines: Option<Machines>,
     /// What roles were refused: `(role, action, resource)`.
     pub refusals: Mutex<Vec<(String, String, String)>>,
-    /// Grants that were needed.
-    pub uses: Mutex<BTreeMap<Grant, Use>>,
+    /// Grants that were needed, for whoever asked.
+    pub uses: Mutex<Option<BTreeMap<Grant, Use>>>,
     /// What reads still show of services whose effects are late.
     pub lags: Mutex<Vec<Lag>>,
     /// Events that functions have still to be given.

@@ -57,8 +57,8 @@ pub struct Faults {
     /// Refused from that call on, for good.
     forever: BTreeMap<String, (u64, String)>,
     seen: BTreeMap<String, u64>,
-    /// Every call since this was made.
-    pub sites: Vec<Site>,
+    /// Every call, for whoever put a list here: a cloud that runs for days must not grow by its calls.
+    pub sites: Option<Vec<Site>>,
     /// Plans that have come true.
     pub hit: Vec<String>,
 }
@@ -128,13 +128,10 @@ impl Faults {
         let seen = self.seen.entry(action.into()).or_default();
         *seen += 1;
         let nth = *seen;
-        self.sites.push(Site {
-            step: STEP.try_with(Clone::clone).ok(),
-            by_function: PROCESS.try_with(|_| ()).is_ok(),
-            service: service.into(),
-            action: action.into(),
-            nth,
-        });
+        if let Some(sites) = &mut self.sites {
+            let (step, by_function) = (STEP.try_with(Clone::clone).ok(), PROCESS.try_with(|_| ()).is_ok());
+            sites.push(Site { step, by_function, service: service.into(), action: action.into(), nth });
+        }
         let lasting = self.forever.get(action).filter(|(first, _)| nth >= *first).map(|(_, code)| Injected::Refused(code.clone()));
         let found = self.planned.remove(&(action.to_string(), nth)).or(lasting);
         if let Some(injected) = &found {

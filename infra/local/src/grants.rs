@@ -54,6 +54,7 @@ impl Cloud {
     /// Remembers which grants a call of a role used; the first call of each.
     pub(crate) fn note(&self, role: &Role, action: &str, resource: &str, keys: &Keys) {
         let mut uses = self.0.uses.lock().unwrap_or_else(|p| p.into_inner());
+        let Some(uses) = uses.as_mut() else { return };
         for (statement, s) in allows(role).filter(|(_, s)| statement_matches(s, action, resource, keys)) {
             for pattern in list(s.get("Action")).into_iter().filter(|p| like(&p.to_lowercase(), &action.to_lowercase())) {
                 let grant = Grant { role: role.arn.clone(), statement: statement.clone(), action: pattern.into() };
@@ -62,8 +63,13 @@ impl Cloud {
         }
     }
 
-    /// Every grant that was used so far, with one call that needed it.
+    /// From now on the grants that calls need are kept for [`Cloud::uses`].
+    pub fn note_uses(&self) {
+        *self.0.uses.lock().unwrap_or_else(|p| p.into_inner()) = Some(BTreeMap::new());
+    }
+
+    /// Every grant that was used since [`Cloud::note_uses`], with one call that needed it.
     pub fn uses(&self) -> BTreeMap<Grant, Use> {
-        self.0.uses.lock().unwrap_or_else(|p| p.into_inner()).clone()
+        self.0.uses.lock().unwrap_or_else(|p| p.into_inner()).clone().unwrap_or_default()
     }
 }

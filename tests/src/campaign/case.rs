@@ -5,9 +5,9 @@ use super::{Before, Workflow};
 use crate::virtually;
 use consortium::artefacts::Artefacts;
 use consortium::session::{Outcome, Place, Session};
-use domain::request::Request;
 use local_cloud::grants::{Grant, Use};
-use local_cloud::{Site, Spec, World};
+use local_cloud::world::Execution;
+use local_cloud::{Cloud, Site, Spec, World};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -50,11 +50,10 @@ pub struct Ran {
 /// A world as a workflow begins in it.
 pub fn prepare(workflow: &Workflow, seed: u64, artefacts: &Artefacts) -> Prepared {
     virtually(async {
-        let s = crate::session(seed, artefacts).await;
         let request = workflow.request();
-        let parsed = Request::from_value(request.clone()).expect("a valid request");
-        s.gather(&parsed).await.expect("everybody joins");
-        let mut input = (workflow.input)(workflow);
+        let s = crate::session(seed, artefacts).await;
+        s.cloud.note_uses();
+        crate::gather(&s, &request).await;
         match workflow.before {
             Before::Joined => {}
             Before::Launched => {
@@ -66,16 +65,17 @@ pub fn prepare(workflow: &Workflow, seed: u64, artefacts: &Artefacts) -> Prepare
                 return Prepared { world, input: event, uses: s.cloud.uses() };
             }
         }
-        if input.is_null() {
-            input = json!({});
-        }
         if let Some((ready, _)) = workflow.ready {
             ready(&mut s.cloud.world());
         }
-        let mut world = s.cloud.world().clone();
-        world.now_ms = s.cloud.now_ms();
-        Prepared { world, input, uses: s.cloud.uses() }
+        Prepared { world: at_rest(&s.cloud), input: (workflow.input)(workflow), uses: s.cloud.uses() }
     })
+}
+
+/// The world as another session may go on in it.
+fn at_rest(cloud: &Cloud) -> World {
+    let now_ms = cloud.now_ms();
+    World { now_ms, ..cloud.world().clone() }
 }
 
 /// Stops a launch where it enters that state, and gives the world without its settlement, and the event that asks for it.
@@ -85,18 +85,14 @@ async fn stop(s: &Session, request: &Value, machine: &str, state: &str) -> (Worl
     s.cloud.world().plain.retain(|_, p| p.kind != "AWS::Events::Rule");
     let cloud = s.cloud.clone();
     let outcome = s.launch(request, "testnet", |execution, entered, _| {
-        let world = cloud.world();
-        let here = world.executions.values().find(|e| e.name == execution).is_some_and(|e| e.machine.ends_with(machine));
-        let whole = world.executions.values().filter(|e| execution.starts_with(&e.name)).min_by_key(|e| e.name.len()).map(|e| e.arn.clone());
-        drop(world);
-        if let (true, true, Some(arn)) = (here, entered == state, whole) {
-            cloud.stop(&arn, "ABORTED", "Stopped", "a person stopped it");
+        let is_it = |e: &Execution| e.name == execution && e.machine.ends_with(machine);
+        if entered == state && cloud.world().executions.values().any(is_it) {
+            cloud.stop(&crate::whole(&cloud, execution), "ABORTED", "Stopped", "a person stopped it");
         }
     });
     let outcome = outcome.await.expect("starts");
     assert_eq!(outcome.status, "ABORTED", "it never came to {state}");
-    let mut world = s.cloud.world().clone();
-    world.now_ms = s.cloud.now_ms();
+    let mut world = at_rest(&s.cloud);
     let dead = world.executions.values().find(|e| e.name == outcome.execution).cloned().expect("ran");
     let event = json!({"detail": {"executionArn": dead.arn, "stateMachineArn": dead.machine, "name": dead.name, "status": dead.status,
         "input": dead.input.to_string(), "startDate": dead.start_ms, "stopDate": dead.stop_ms}});
@@ -109,7 +105,7 @@ impl Case<'_> {
     pub fn run(&self) -> Ran {
         virtually(async {
             let (s, outcome) = self.play().await;
-            let sites = s.cloud.faults().sites.clone();
+            let sites = s.cloud.faults().sites.clone().unwrap_or_default();
             let unmet = s.cloud.faults().unmet();
             let uses = s.cloud.uses();
             let machines = s.cloud.world().executions.values().map(|e| e.machine.clone()).collect();
@@ -124,6 +120,8 @@ impl Case<'_> {
         let s = Session::with(Some(world), seed, None, &Place::default(), self.artefacts).await.expect("the stack is there");
         let specs: Vec<Spec> = self.faults.iter().map(|f| Spec::parse(f).expect("a fault")).collect();
         consortium::fault_options::apply(&s.cloud, &specs);
+        s.cloud.faults().sites = Some(vec![]);
+        s.cloud.note_uses();
         let name = s.name("testnet", "campaign");
         let outcome = s.run(self.workflow.machine, &name, self.prepared.input.clone(), |_, _, _| {}).await.expect("starts");
         (s, outcome)

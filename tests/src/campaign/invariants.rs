@@ -62,8 +62,8 @@ pub async fn hold(s: &Session, scenario: &Scenario, seen: &Seen) -> Result<&'sta
 
 /// What holds at every moment.
 fn always(world: &World) -> Result<(), String> {
-    if let Some(chain) = world.chains.values().find(|c| !c.double_signs.is_empty()) {
-        return Err(format!("double signs: {:?}", chain.double_signs));
+    if let Some(who) = judge::double_signs(world) {
+        return Err(who);
     }
     holders(world)?;
     history(world)

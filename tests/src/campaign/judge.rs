@@ -4,6 +4,7 @@ use super::{Shows, Workflow};
 use crate::World as Seen;
 use consortium::report::{self, Left};
 use consortium::session::{Outcome, Session};
+use local_cloud::World;
 use std::time::Duration;
 
 /// How a case may end.
@@ -57,7 +58,7 @@ pub async fn ends(s: &Session, validators: usize, crashed: usize) -> Result<&'st
     }
 }
 
-/// What no report of ours lists: objects that are no record, commands that still run, double signs, secrets' owners.
+/// What no report of ours lists: objects that are no record, commands that still run, double signs.
 fn strays(s: &Session, launched: bool) -> Option<String> {
     let world = s.cloud.world();
     let records = ["locks/", "networks/", "members/", "epoch/", "log/", "started/", "member.yaml"];
@@ -77,6 +78,11 @@ fn strays(s: &Session, launched: bool) -> Option<String> {
     if let Some(c) = running {
         return Some(format!("the command {} ({}) still runs", c.id, c.comment));
     }
+    double_signs(&world)
+}
+
+/// Who signed twice.
+pub fn double_signs(world: &World) -> Option<String> {
     world.chains.values().find(|c| !c.double_signs.is_empty()).map(|c| format!("double signs: {:?}", c.double_signs))
 }
 

@@ -1,9 +1,9 @@
 //! The matrix: every AWS call of every workflow, found by recording it, meets every fault in turn.
 
-use super::{Case, End, Prepared, Verdict, WORKFLOWS, Workflow, over, prepare};
+use super::{Case, End, Verdict, WORKFLOWS, Workflow, over, prepare};
 use consortium::artefacts::Artefacts;
 use local_cloud::{Site, can_lag};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// How a fault ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,10 +93,6 @@ pub struct Report {
     pub violations: Vec<String>,
     /// Cases.
     pub tried: usize,
-    /// Actions that were met, `service:Action`.
-    pub actions: BTreeSet<String>,
-    /// Machines that ran.
-    pub machines: BTreeSet<String>,
 }
 
 /// Which calls a matrix looks at.
@@ -134,7 +130,6 @@ fn of(workflow: &'static Workflow, width: Width, artefacts: &Artefacts, report: 
     let prepared = prepare(workflow, 1, artefacts);
     let case = |faults: Vec<String>| Case { workflow, prepared: &prepared, artefacts, faults };
     let clean = case(vec![]).run();
-    report.machines.extend(clean.machines.iter().map(|m| machine(m)));
     if clean.verdict.end != End::AsAsked {
         let line = format!("{}: without any fault: {}", workflow.name, clean.verdict.why);
         told(&line);
@@ -145,7 +140,6 @@ fn of(workflow: &'static Workflow, width: Width, artefacts: &Artefacts, report: 
     for site in clean.sites.iter().filter(|s| s.step.is_some()) {
         let step = site.step.as_ref().map(|s| machine(&s.machine)).unwrap_or_default();
         *report.calls.entry((workflow.name.into(), step)).or_default() += 1;
-        report.actions.insert(format!("{}:{}", site.service, site.action));
     }
     let hits: Vec<(Site, Hit)> = sites.iter().flat_map(|s| hits(s).into_iter().map(|h| (s.clone(), h))).collect();
     told(&format!("{}: {} calls, {} of them chosen, {} cases", workflow.name, clean.sites.len(), sites.len(), hits.len()));
@@ -180,10 +174,4 @@ pub fn run(width: Width, only: &[String], artefacts: &Artefacts, told: &(dyn Fn(
         of(workflow, width, artefacts, &mut report, told);
     }
     report
-}
-
-/// A prepared world's calls, for whoever needs the list alone.
-pub fn calls(workflow: &'static Workflow, prepared: &Prepared, artefacts: &Artefacts) -> Vec<Site> {
-    let ran = Case { workflow, prepared, artefacts, faults: vec![] }.run();
-    chosen(&ran.sites, Width::All)
 }

@@ -14,6 +14,8 @@ pub use case::{Case, Prepared, prepare};
 pub use judge::{End, Verdict};
 pub use pool::over;
 
+use domain::ids;
+use local_cloud::World;
 use serde_json::{Value, json};
 
 /// What exists when a workflow begins.
@@ -37,7 +39,7 @@ pub enum Shows {
 }
 
 /// Something that happened to a world.
-pub type Change = fn(&mut local_cloud::World);
+pub type Change = fn(&mut World);
 
 /// One workflow of the campaigns.
 pub struct Workflow {
@@ -58,7 +60,7 @@ pub struct Workflow {
     /// What happened to the world before, and how many validators need not sign while nothing was done.
     pub ready: Option<(Change, usize)>,
     /// Traces that the work was done, where the world shows the same otherwise.
-    pub trace: Option<fn(&local_cloud::World) -> bool>,
+    pub trace: Option<fn(&World) -> bool>,
 }
 
 /// Every workflow that a person or an event can start, so that every machine runs in one of them.
@@ -141,16 +143,21 @@ impl Workflow {
     }
 }
 
+/// The machine of a node, if it was named already.
+fn instance_of(world: &World, node: &str) -> Option<String> {
+    world.instances.values().find(|i| i.tags.get(ids::TAG_NODE).is_some_and(|n| n == node)).map(|i| i.id.clone())
+}
+
 /// Whether the irita of a node was started later than all others.
-fn restarted(world: &local_cloud::World, node: &str) -> bool {
-    let is_it = |instance: &str| world.instances.get(instance).is_some_and(|i| i.tags.get("consortium:node").is_some_and(|n| n == node));
-    let since = |it: bool| world.processes.values().filter(|p| is_it(&p.instance) == it).map(|p| p.started_ms).max().unwrap_or_default();
+fn restarted(world: &World, node: &str) -> bool {
+    let instance = instance_of(world, node);
+    let since = |it: bool| world.processes.values().filter(|p| (Some(&p.instance) == instance.as_ref()) == it).map(|p| p.started_ms).max().unwrap_or_default();
     since(true) > since(false)
 }
 
 /// Jails the validator of a node, as after too many missed blocks; its time is over.
-fn jail(world: &mut local_cloud::World, node: &str) {
-    let instance = world.instances.values().find(|i| i.tags.get("consortium:node").is_some_and(|n| n == node)).map(|i| i.id.clone());
+fn jail(world: &mut World, node: &str) {
+    let instance = instance_of(world, node);
     let address = world.processes.values().find(|p| Some(&p.instance) == instance.as_ref()).map(|p| p.cons_address.clone());
     for (chain, address) in world.chains.values_mut().zip(address) {
         if let Some((_, power)) = chain.validators.get_mut(&address) {

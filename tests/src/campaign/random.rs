@@ -192,8 +192,7 @@ async fn act(s: &Session, scenario: &Scenario) -> Result<(), String> {
 
 /// The irita of a node dies, if it runs.
 fn crash(s: &Session, node: usize) {
-    let name = format!("node{node}");
-    let found = s.cloud.world().instances.values().find(|i| i.tags.get("consortium:node") == Some(&name)).map(|i| i.id.clone());
+    let found = super::instance_of(&s.cloud.world(), &format!("node{node}"));
     found.iter().for_each(|i| s.cloud.kill_process(i));
 }
 

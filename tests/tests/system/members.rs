@@ -3,15 +3,13 @@
 use consortium::artefacts::Artefacts;
 use consortium::report;
 use consortium::session::{ACCOUNT, Session};
-use domain::request::Request;
-use proof::{World, companies, launch, look, session, story, virtually};
+use proof::{World, companies, gather, launch, look, session, story, virtually};
 use serde_json::{Value, json};
 
 /// A world in which every company of a request has joined.
 pub(crate) async fn gathered(request: &Value) -> Session {
     let s = session(1, &Artefacts::default()).await;
-    let request = Request::from_value(request.clone()).expect("valid");
-    s.gather(&request).await.expect("everybody joins");
+    gather(&s, request).await;
     s
 }
 

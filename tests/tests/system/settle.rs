@@ -2,7 +2,7 @@
 
 use consortium::artefacts::Artefacts;
 use consortium::session::{Place, Session};
-use proof::{World, launch, look, request, session, story, virtually};
+use proof::{World, launch, look, request, session, story, virtually, whole};
 use serde_json::json;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -66,13 +66,6 @@ fn a_world_whose_process_died_is_settled_by_the_next_command() {
         assert_eq!(outcome.output["status"], json!("launched"), "{:?}", outcome.error);
     });
     std::fs::remove_dir_all(&folder).expect("removed");
-}
-
-/// ARN of the execution that a person started: children's names begin with their parent's.
-fn whole(cloud: &local_cloud::Cloud, execution: &str) -> String {
-    let world = cloud.world();
-    let family = world.executions.values().filter(|e| execution.starts_with(&e.name));
-    family.min_by_key(|e| e.name.len()).map(|e| e.arn.clone()).expect("known")
 }
 
 /// Stops the first execution of a launch when it enters a state.

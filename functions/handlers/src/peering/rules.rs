@@ -58,6 +58,11 @@ pub async fn routes(ctx: &Context, event: Value) -> Result<Value, Fault> {
     Ok(json!({}))
 }
 
+/// Whether a route over a peering leads to a range that one of these rules lets in: it has no tag, the rule has.
+pub(crate) fn to_a_peer(rules: &[aws::Rule], route: &aws::Route) -> bool {
+    !route.peering.is_empty() && rules.iter().any(|rule| rule.port == PEER_PORT && rule.cidr == route.cidr)
+}
+
 /// Takes away routes, peerings and rules in scope, in this order: the rule is what the others are found by. A route over a peering that is
 /// gone leads nowhere, whoever made it, and goes too.
 pub async fn remove(ctx: &Context, event: Value) -> Result<Value, Fault> {
@@ -67,7 +72,7 @@ pub async fn remove(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let mut removed = vec![];
     let over: Vec<aws::Route> = ctx.aws.routes(table).await?.into_iter().filter(|r| !r.peering.is_empty()).collect();
     let asked: Vec<aws::Peering> = ctx.aws.peerings_tagged(&order.network, scope(&order.params)).await?.into_iter().filter(|p| p.lives()).collect();
-    let ours = |r: &aws::Route| asked.iter().any(|p| p.id == r.peering) || rules.iter().any(|rule| rule.port == PEER_PORT && rule.cidr == r.cidr);
+    let ours = |r: &aws::Route| asked.iter().any(|p| p.id == r.peering) || to_a_peer(&rules, r);
     let peerings = if over.iter().all(ours) { vec![] } else { ctx.aws.peerings_of(ctx.setting("VPC")?).await? };
     for route in over.iter().filter(|r| ours(r) || !peerings.iter().any(|p| p.id == r.peering && p.lives())) {
         ctx.aws.delete_route(table, &route.cidr).await?;

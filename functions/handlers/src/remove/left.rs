@@ -1,6 +1,7 @@
 //! `check-left`: what carries a network's tags in this member's account, for a message that a person can act on.
 
 use crate::peering::PEER_PORT;
+use crate::peering::rules::to_a_peer;
 use crate::remove::nodes::scope;
 use crate::{Context, guard};
 use domain::Fault;
@@ -17,8 +18,7 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let rules = ctx.aws.rules(ctx.setting("NODE_GROUP")?, network, scope).await?;
     if rules.iter().any(|r| r.port == PEER_PORT) {
         let table = ctx.setting("ROUTES")?;
-        let to_a_peer = |r: &aws::Route| !r.peering.is_empty() && rules.iter().any(|rule| rule.port == PEER_PORT && rule.cidr == r.cidr);
-        left.extend(ctx.aws.routes(table).await?.into_iter().filter(to_a_peer).map(|r| format!("{table}/{}", r.cidr)));
+        left.extend(ctx.aws.routes(table).await?.into_iter().filter(|r| to_a_peer(&rules, r)).map(|r| format!("{table}/{}", r.cidr)));
     }
     left.extend(rules.into_iter().map(|r| r.id));
     let member = ctx.setting("MEMBER")?;
