@@ -25,9 +25,12 @@ pub async fn acquire(ctx: &Context, event: Value) -> Result<Value, Fault> {
     for _ in 0..3 {
         let found = read_lock(ctx, &network).await?;
         let lock = found.as_ref().map(|(lock, _)| lock);
-        // Who settles takes the lock from the dead execution only: if somebody else had it since, there is nothing to settle.
-        if let Some(from) = event.get("only_from").and_then(Value::as_str)
+        // Who settles takes the lock from the dead execution. If somebody else had it since, there is nothing to settle, unless the
+        // dead one's work lies there as it was left: an operation takes a dead launch's lock, finds no network, and lets go of it.
+        let from = event.get("only_from").and_then(Value::as_str);
+        if let Some(from) = from
             && lock.is_none_or(|l| l.execution != from && l.execution != execution)
+            && !record::is_unfinished(record::last(ctx, &network).await?.as_ref(), from)
         {
             return Ok(json!({"epoch": 0, "state": "none", "request": null, "taken": false, "members": []}));
         }
@@ -35,7 +38,9 @@ pub async fn acquire(ctx: &Context, event: Value) -> Result<Value, Fault> {
             LockStep::Ours(epoch) => return outcome(ctx, &network, epoch, request.as_ref()).await,
             LockStep::Take(next) => next,
             LockStep::AskHolder(held) => {
-                alive(ctx, &held).await?;
+                // Who settles waits for whoever looks at what is left.
+                let wait = |fault: Fault| if from.is_some() { Fault { class: Class::Busy, ..fault } } else { fault };
+                alive(ctx, &held).await.map_err(wait)?;
                 held.taken_over(&execution, &arn)
             }
         };

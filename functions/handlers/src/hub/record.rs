@@ -19,6 +19,11 @@ pub async fn last(ctx: &Context, network: &str) -> Result<Option<Manifest>, Faul
     serde_json::from_slice(&object.bytes).map(Some).map_err(|e| Fault::internal(format!("{key}: {e}")))
 }
 
+/// Whether an execution began something that its last revision does not end.
+pub fn is_unfinished(last: Option<&Manifest>, execution: &str) -> bool {
+    last.is_some_and(|m| m.execution == execution && matches!(m.state.as_str(), "launching" | "failing" | "removing"))
+}
+
 /// Names of the members of the last revision; the founder alone before there is one.
 pub fn members(last: Option<&Manifest>) -> Vec<String> {
     match last.filter(|m| !m.members.is_empty()) {

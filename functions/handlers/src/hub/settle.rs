@@ -21,10 +21,11 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let (lock, _) = read_lock(ctx, &network).await?.unwrap_or_default();
     let last = record::last(ctx, &network).await?;
     let state = last.as_ref().map(|m| m.state.as_str()).unwrap_or("none");
-    let ours = lock.execution == name;
+    // Its lock may have been taken over before anybody came to settle; then the record shows what it left.
+    let ours = lock.execution == name || record::is_unfinished(last.as_ref(), &name);
     let todo = match (verb, state) {
-        // The network runs: this launch wrote that itself, or it was a second one that found it so.
-        ("launch", "launched") if ours => "release",
+        // The network runs, or is kept as asked: this launch wrote that itself, or it was a second one that found it so.
+        ("launch", "launched" | "kept") if ours => "release",
         // Each node finishes or rolls back its own turn; what is left are commands that nobody waits for, and the lock.
         ("operate", _) if ours => "cancel",
         ("launch", _) if ours => "undo",

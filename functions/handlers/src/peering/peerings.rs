@@ -5,19 +5,24 @@ use crate::{Context, guard};
 use domain::{Class, Fault, ids};
 use serde_json::{Value, json};
 
-/// Asks every later member for a peering. CreateVpcPeeringConnection has no client token: one that lives and is this network's
-/// is the answer. EC2 takes only so many requests that nobody has answered yet: whoever is refused for that while some of its own wait is
+/// Asks every later member for a peering. CreateVpcPeeringConnection has no client token: one that lives and is this execution's
+/// is the answer; another one of this network is on its way out. EC2 takes only so many requests that nobody has answered yet: whoever is refused for that while some of its own wait is
 /// named in `more`, and is to be called again when others have answered. Undo: `remove-peerings`.
 pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let order = guard::accept(ctx, "ensure-peerings", event, true).await?;
     let (_, after) = others(ctx, &order)?;
     let (vpc, tags) = (ctx.setting("VPC")?, tags(ctx, &order)?);
     let there = if after.is_empty() { vec![] } else { ctx.aws.peerings_from(vpc).await? };
+    let tagged = |p: &aws::Peering, key: &str, value: &str| p.tags.iter().any(|(k, v)| k == key && v == value);
     let unanswered = |p: &aws::Peering| matches!(p.status.as_str(), "initiating-request" | "pending-acceptance");
     let mut waits = there.iter().any(unanswered);
     for m in &after {
-        match there.iter().find(|p| p.lives() && p.accepter.1 == m.vpc) {
-            Some(p) if p.tags.iter().any(|(k, v)| k == ids::TAG_NETWORK && *v == order.network) => {}
+        let found = there.iter().filter(|p| p.lives() && p.accepter.1 == m.vpc).max_by_key(|p| tagged(p, ids::TAG_EXECUTION, &order.execution));
+        match found {
+            Some(p) if tagged(p, ids::TAG_EXECUTION, &order.execution) => {}
+            Some(p) if tagged(p, ids::TAG_NETWORK, &order.network) => {
+                return Err(Fault::new(Class::Busy, format!("{} with {} is of an execution before and is being deleted", p.id, m.name)));
+            }
             Some(p) => {
                 let why = format!("{} peers with {} already, for another network: the two can share no second one", p.id, m.name);
                 return Err(Fault::new(Class::Conflict, why));
