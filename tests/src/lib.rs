@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod campaign;
 pub mod forms;
+pub mod fuzz;
 pub mod gzip;
 pub mod real;
 pub mod secrets;

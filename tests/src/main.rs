@@ -2,7 +2,7 @@
 
 use consortium::artefacts::Artefacts;
 use proof::campaign::matrix::{self, Width};
-use proof::campaign::random;
+use proof::campaign::{random, stops};
 use proof::{bench, launch, request, session, virtually, whole};
 use std::io::Write;
 use std::process::ExitCode;
@@ -10,7 +10,9 @@ use std::process::ExitCode;
 /// Shown to whoever asks for something else.
 const USAGE: &str = "usage: proof exchanges FILE                               writes every AWS message of a launch, for the referees
        proof faults [--ends] [WORKFLOW...]                every fault at every AWS call; --ends: at the first and last call of a kind in each state
+       proof stops [WORKFLOW...]                          every execution ended from outside at every state, and redriven
        proof campaign [--seeds N] [--first K] [--keep I]  random scenarios; --keep: only these of a seed's events
+       proof fuzz [--inputs N] [--first K]                mutated requests, orders, events and payloads of every function
        proof bench [--seeds N] [--large-seeds N] [--cold-starts N] [--speed-seconds N] [--only PART,…] [--json FILE]
                                                           what a launch takes and costs, beside the goals";
 
@@ -61,13 +63,19 @@ fn exchanges(file: &str) -> std::io::Result<usize> {
 /// Every call of every workflow under every fault.
 fn faults(words: &[&str]) -> ExitCode {
     let width = if words.contains(&"--ends") { Width::Ends } else { Width::All };
-    let only: Vec<String> = words.iter().filter(|w| !w.starts_with("--")).map(|w| w.to_string()).collect();
-    let report = matrix::run(width, &only, &Artefacts::default(), &|line| println!("{line}"));
-    for ((workflow, machine), calls) in &report.calls {
-        println!("{workflow:14} {machine:18} {calls:4} calls");
+    shown("calls", matrix::run(width, &names(words), &Artefacts::default(), &|line| println!("{line}")))
+}
+
+fn names(words: &[&str]) -> Vec<String> {
+    words.iter().filter(|w| !w.starts_with("--")).map(|w| w.to_string()).collect()
+}
+
+fn shown(what: &str, report: matrix::Report) -> ExitCode {
+    for ((workflow, machine), count) in &report.calls {
+        println!("{workflow:14} {machine:18} {count:4} {what}");
     }
     for ((kind, end), count) in &report.ends {
-        println!("{kind:16} {end:?}: {count}");
+        println!("{kind:40} {end:?}: {count}");
     }
     println!("{} tried, {} violated", report.tried, report.violations.len());
     if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -87,6 +95,19 @@ fn campaign(words: &[&str]) -> ExitCode {
     if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Mutated inputs of every entry point.
+fn fuzz(words: &[&str]) -> ExitCode {
+    let after = |name: &str| words.iter().position(|w| *w == name).and_then(|i| words.get(i + 1)).copied();
+    let number = |name: &str, default: u64| after(name).map_or(Ok(default), str::parse);
+    let (Ok(first), Ok(count)) = (number("--first", 1), number("--inputs", 100_000)) else { return usage() };
+    let report = proof::fuzz::run(first, count, &|line| println!("{line}"));
+    for ((entry, end), count) in &report.ends {
+        println!("{entry:32} {end:22} {count:6}");
+    }
+    println!("{} tried, {} violated", report.tried, report.violations.len());
+    if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 fn usage() -> ExitCode {
     eprintln!("{USAGE}");
     ExitCode::from(2)
@@ -96,6 +117,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["faults", words @ ..] => faults(words),
+        ["stops", words @ ..] => shown("states", stops::run(&names(words), &Artefacts::default(), &|line| println!("{line}"))),
         ["exchanges", file] => match exchanges(file) {
             Ok(count) => {
                 println!("{count} messages written to {file}");
@@ -107,6 +129,7 @@ fn main() -> ExitCode {
             }
         },
         ["campaign", words @ ..] => campaign(words),
+        ["fuzz", words @ ..] => fuzz(words),
         ["bench", words @ ..] => match bench::Options::parse(words).map(|options| bench::run(&options)) {
             Ok(Ok(())) => ExitCode::SUCCESS,
             Ok(Err(why)) => {

@@ -146,6 +146,8 @@ pub(crate) struct Inner {
     pub heard: Mutex<Option<Vec<Heard>>>,
     pub watchers: Mutex<Vec<tokio::sync::mpsc::UnboundedSender<(String, String)>>>,
     pub kills: Mutex<BTreeMap<String, Arc<Notify>>>,
+    /// Where executions that did not succeed were; this process's only.
+    pub points: Mutex<BTreeMap<String, crate::states::Point>>,
     /// The lock file of each node.
     pub node_locks: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// A defect on purpose in what callers send.
@@ -184,6 +186,7 @@ impl Cloud {
             heard: Mutex::new(None),
             watchers: Mutex::default(),
             kills: Mutex::default(),
+            points: Mutex::default(),
             refusals: Mutex::default(),
             lags: Mutex::default(),
             uses: Mutex::default(),

@@ -9,7 +9,7 @@ use local_cloud::grants::{Grant, Use};
 use local_cloud::world::Execution;
 use local_cloud::{Cloud, Site, Spec, World};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A world that is ready for its workflow, and the input. Cheap to run many cases from.
 #[derive(Clone)]
@@ -33,6 +33,23 @@ pub struct Case<'a> {
     pub artefacts: &'a Artefacts,
     /// Faults, each as `--fault` has it.
     pub faults: Vec<String>,
+    /// How it is ended from outside, if it is.
+    pub cut: Option<Cut>,
+}
+
+/// An execution that is ended where no Catch sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// Its machine's name, without the stack's prefix.
+    pub machine: String,
+    /// The state that it has entered.
+    pub state: String,
+    /// Status, error and cause.
+    pub end: (&'static str, &'static str, &'static str),
+    /// The execution that a person started is ended, and with it all of its children; otherwise the one in that state.
+    pub whole: bool,
+    /// Afterwards it is redriven: so many seconds later, or when it has been settled.
+    pub redrive: Option<Option<u64>>,
 }
 
 /// What a case came to.
@@ -41,8 +58,8 @@ pub struct Ran {
     pub verdict: Verdict,
     /// Every call that was made.
     pub sites: Vec<Site>,
-    /// Machines whose states were entered.
-    pub machines: Vec<String>,
+    /// `(machine, state)` entered, except where an execution had ended already.
+    pub states: BTreeSet<(String, String)>,
     /// Grants that were needed.
     pub uses: BTreeMap<Grant, Use>,
 }
@@ -108,9 +125,9 @@ impl Case<'_> {
             let sites = s.cloud.faults().sites.clone().unwrap_or_default();
             let unmet = s.cloud.faults().unmet();
             let uses = s.cloud.uses();
-            let machines = s.cloud.world().executions.values().map(|e| e.machine.clone()).collect();
+            let states = entered(&s.cloud);
             let verdict = judge::look(&s, self.workflow, &outcome, &self.faults, &unmet).await;
-            Ran { verdict, sites, machines, uses }
+            Ran { verdict, sites, states, uses }
         })
     }
 
@@ -118,12 +135,59 @@ impl Case<'_> {
         let world = self.prepared.world.clone();
         let seed = world.seed;
         let s = Session::with(Some(world), seed, None, &Place::default(), self.artefacts).await.expect("the stack is there");
-        let specs: Vec<Spec> = self.faults.iter().map(|f| Spec::parse(f).expect("a fault")).collect();
+        let specs: Vec<Spec> =
+            self.workflow.anyway.iter().map(|f| f.to_string()).chain(self.faults.clone()).map(|f| Spec::parse(&f).expect("a fault")).collect();
         consortium::fault_options::apply(&s.cloud, &specs);
         s.cloud.faults().sites = Some(vec![]);
         s.cloud.note_uses();
         let name = s.name("testnet", "campaign");
-        let outcome = s.run(self.workflow.machine, &name, self.prepared.input.clone(), |_, _, _| {}).await.expect("starts");
+        let mut cut = self.cut.clone();
+        let mut outcome = s
+            .run(self.workflow.machine, &name, self.prepared.input.clone(), |execution, state, _| {
+                if cut.as_ref().is_some_and(|c| c.state == state && end(&s.cloud, c, execution)) {
+                    cut = None;
+                }
+            })
+            .await
+            .expect("starts");
+        assert_eq!(cut, None, "it never came to that state");
+        if let Some(redrive) = self.cut.as_ref().and_then(|c| c.redrive) {
+            let arn = crate::whole(&s.cloud, &outcome.execution);
+            if redrive.is_none() {
+                // Only an execution that ended well is refused.
+                let _ = s.cloud.redrive(&arn);
+                s.cloud.idle().await;
+            }
+            let e = s.cloud.ended(&arn).await;
+            (outcome.status, outcome.error) = (e.status, (e.error, e.cause));
+        }
         (s, outcome)
     }
+}
+
+/// States that executions entered; in the last one of each it has ended already.
+fn entered(cloud: &Cloud) -> BTreeSet<(String, String)> {
+    let world = cloud.world();
+    let of = |e: &Execution| {
+        let machine = super::matrix::machine(&e.machine);
+        e.states.iter().rev().skip(1).map(|(_, state)| (machine.clone(), state.clone())).collect::<Vec<_>>()
+    };
+    world.executions.values().filter(|e| e.name.contains("campaign")).flat_map(of).collect()
+}
+
+/// Ends an execution as a cut says, if it is the one.
+fn end(cloud: &Cloud, cut: &Cut, execution: &str) -> bool {
+    let is_it = |e: &Execution| e.name == execution && super::matrix::machine(&e.machine) == cut.machine;
+    let Some(arn) = cloud.world().executions.values().find(|e| is_it(e)).map(|e| e.arn.clone()) else { return false };
+    let arn = if cut.whole { crate::whole(cloud, execution) } else { arn };
+    let (status, error, cause) = cut.end;
+    cloud.stop(&arn, status, error, cause);
+    if let Some(Some(seconds)) = cut.redrive {
+        let cloud = cloud.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+            let _ = cloud.redrive(&arn);
+        });
+    }
+    true
 }

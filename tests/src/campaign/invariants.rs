@@ -44,7 +44,7 @@ fn pushed(cloud: &Cloud, call: &Call) -> Option<String> {
 /// Whether an order stops irita.
 fn stops(params: &Value) -> bool {
     let texts = params["Parameters"].as_object().into_iter().flatten().filter_map(|(_, v)| v[0].as_str());
-    texts.filter_map(|t| NodeOrder::decode(t).ok()).any(|o| matches!(o.verb.as_str(), "stop" | "restart"))
+    texts.filter_map(|t| NodeOrder::decode(t).ok()).any(|o| matches!(o.verb.as_str(), "stop-service" | "restart-service"))
 }
 
 /// Judges the world when nothing moves any more. `Ok` = how it ended.

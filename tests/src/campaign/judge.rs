@@ -98,7 +98,7 @@ pub async fn look(s: &Session, w: &Workflow, outcome: &Outcome, faults: &[String
     if !unmet.is_empty() {
         return violated(format!("never came true: {unmet:?}"));
     }
-    let succeeded = outcome.status == "SUCCEEDED";
+    let succeeded = w.is_end(&outcome.status, &outcome.error.0);
     let words = format!("{} {}: {}", outcome.status, outcome.error.0, outcome.error.1);
     let mut seen = shows(s, w.validators(), 0).await;
     if let (Err(_), Some((_, silent))) = (&seen, w.ready) {

@@ -128,7 +128,7 @@ fn allowed(workflow: &Workflow, lasts: Lasts, end: End) -> bool {
 /// Runs the matrix of one workflow.
 fn of(workflow: &'static Workflow, width: Width, artefacts: &Artefacts, report: &mut Report, told: &(dyn Fn(&str) + Sync)) {
     let prepared = prepare(workflow, 1, artefacts);
-    let case = |faults: Vec<String>| Case { workflow, prepared: &prepared, artefacts, faults };
+    let case = |faults: Vec<String>| Case { workflow, prepared: &prepared, artefacts, faults, cut: None };
     let clean = case(vec![]).run();
     if clean.verdict.end != End::AsAsked {
         let line = format!("{}: without any fault: {}", workflow.name, clean.verdict.why);

@@ -9,8 +9,9 @@ mod judge;
 pub mod matrix;
 mod pool;
 pub mod random;
+pub mod stops;
 
-pub use case::{Case, Prepared, prepare};
+pub use case::{Case, Cut, Prepared, prepare};
 pub use judge::{End, Verdict};
 pub use pool::over;
 
@@ -51,6 +52,10 @@ pub struct Workflow {
     pub companies: &'static [u32],
     /// What exists before.
     pub before: Before,
+    /// Faults that happen in any case, so that it fails and is undone.
+    pub anyway: &'static [&'static str],
+    /// The error with which it then ends; empty = it succeeds.
+    pub fails: &'static str,
     /// Input of the execution.
     pub input: fn(&Workflow) -> Value,
     /// What the world shows when it is done as asked.
@@ -67,11 +72,14 @@ pub struct Workflow {
 pub const WORKFLOWS: &[Workflow] = &[
     Workflow::LAUNCH,
     Workflow { name: "launch-of-two", companies: &[3, 1], ..Workflow::LAUNCH },
+    Workflow { name: "undo", anyway: &["node3:pull=fail"], fails: "Fault.NodeFailed", asked: Shows::Nothing, ..Workflow::LAUNCH },
     Workflow {
         name: "restart",
         machine: "OperateNodes",
         companies: &[4],
         before: Before::Launched,
+        anyway: &[],
+        fails: "",
         input: |_| json!({"network": "testnet", "verb": "restart", "targets": ["node1"], "params": {}, "whole_stop": false}),
         asked: Shows::Network,
         undone: Shows::Network,
@@ -83,6 +91,8 @@ pub const WORKFLOWS: &[Workflow] = &[
         machine: "OperateNodes",
         companies: &[4],
         before: Before::Launched,
+        anyway: &[],
+        fails: "",
         input: |_| json!({"network": "testnet", "verb": "unjail", "targets": ["node3"], "params": {}, "whole_stop": false}),
         asked: Shows::Network,
         undone: Shows::Network,
@@ -94,6 +104,8 @@ pub const WORKFLOWS: &[Workflow] = &[
         machine: "RemoveNetwork",
         companies: &[3, 1],
         before: Before::Launched,
+        anyway: &[],
+        fails: "",
         input: |_| json!({"network": "testnet", "keep_data": false}),
         asked: Shows::Nothing,
         undone: Shows::Network,
@@ -105,6 +117,8 @@ pub const WORKFLOWS: &[Workflow] = &[
         machine: "SettleExecution",
         companies: &[4],
         before: Before::Stopped("run-node-command", "WaitForCommand"),
+        anyway: &[],
+        fails: "",
         input: |_| json!({}),
         asked: Shows::Nothing,
         undone: Shows::Nothing,
@@ -120,6 +134,8 @@ impl Workflow {
         machine: "LaunchNetwork",
         companies: &[4],
         before: Before::Joined,
+        anyway: &[],
+        fails: "",
         input: |w| json!({"request": w.request()}),
         asked: Shows::Network,
         undone: Shows::Nothing,
@@ -129,7 +145,12 @@ impl Workflow {
 
     /// Whether it is the undo of something else.
     pub fn is_undo(&self) -> bool {
-        matches!(self.before, Before::Stopped(..))
+        matches!(self.before, Before::Stopped(..)) || !self.anyway.is_empty()
+    }
+
+    /// Whether it ended as it does without any further fault.
+    pub fn is_end(&self, status: &str, error: &str) -> bool {
+        if self.fails.is_empty() { status == "SUCCEEDED" } else { error == self.fails }
     }
 
     /// All validators.

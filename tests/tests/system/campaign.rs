@@ -4,14 +4,13 @@
 use consortium::artefacts::Artefacts;
 use local_cloud::{ACTIONS, World};
 use proof::campaign::grants::Needs;
-use proof::campaign::matrix::machine;
 use proof::campaign::random::{Event, Scenario, keep, shrink};
 use proof::campaign::{Case, End, WORKFLOWS, prepare};
 use serde_json::json;
 use std::collections::BTreeSet;
 
 /// Actions that no machine calls, and who does.
-const OTHERS: [(&str, &str); 10] = [
+const OTHERS: [(&str, &str); 11] = [
     ("ssm:CancelCommand", "an undo that meets a running command; `proof exchanges` has one"),
     ("events:DescribeEventBus", "invitations, by a person"),
     ("events:PutPermission", "invitations, by a person"),
@@ -19,6 +18,7 @@ const OTHERS: [(&str, &str); 10] = [
     ("s3:PutBucketPolicy", "invitations, by a person"),
     ("s3:GetBucketPolicy", "invitations, by a person"),
     ("states:StopExecution", "a person"),
+    ("states:RedriveExecution", "a person"),
     ("ec2:AttachVolume", "moving an identity: no machine does it yet"),
     ("sts:AssumeRole", "clients from outside"),
     ("sts:GetCallerIdentity", "clients from outside"),
@@ -30,9 +30,9 @@ fn every_machine_and_every_action_is_in_the_campaigns_and_every_workflow_ends_as
     let (mut ran, mut called) = (BTreeSet::new(), BTreeSet::new());
     for workflow in WORKFLOWS {
         let prepared = prepare(workflow, 1, &artefacts);
-        let done = Case { workflow, prepared: &prepared, artefacts: &artefacts, faults: vec![] }.run();
+        let done = Case { workflow, prepared: &prepared, artefacts: &artefacts, faults: vec![], cut: None }.run();
         assert_eq!(done.verdict.end, End::AsAsked, "{}: {}", workflow.name, done.verdict.why);
-        ran.extend(done.machines.iter().map(|m| machine(m)));
+        ran.extend(done.states.iter().map(|(machine, _)| machine.clone()));
         called.extend(done.sites.iter().filter(|s| s.step.is_some()).map(|s| format!("{}:{}", s.service, s.action)));
     }
     let shipped: BTreeSet<String> = artefacts.machines.keys().cloned().collect();
@@ -48,7 +48,7 @@ fn needed(artefacts: &Artefacts) -> (Needs, World) {
     let (mut needs, mut world) = (Needs::default(), None);
     for workflow in WORKFLOWS {
         let prepared = prepare(workflow, 1, artefacts);
-        needs.add(Case { workflow, prepared: &prepared, artefacts, faults: vec![] }.run().uses);
+        needs.add(Case { workflow, prepared: &prepared, artefacts, faults: vec![], cut: None }.run().uses);
         needs.add(prepared.uses.clone());
         if workflow.companies.len() > 1 {
             world = Some(prepared.world);

@@ -54,7 +54,7 @@ pub const ACTIONS: [(&str, &[&str]); 9] = [
     ("sns", &["Publish"]),
     ("events", &["DescribeEventBus", "PutEvents", "PutPermission"]),
     ("servicequotas", &["GetServiceQuota"]),
-    ("states", &["DescribeExecution", "StartExecution", "StopExecution"]),
+    ("states", &["DescribeExecution", "RedriveExecution", "StartExecution", "StopExecution"]),
     ("lambda", &["Invoke"]),
     ("sts", &["AssumeRole", "GetCallerIdentity"]),
 ];

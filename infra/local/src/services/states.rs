@@ -1,4 +1,4 @@
-//! Step Functions' API: start, describe, stop.
+//! Step Functions' API: start, describe, stop, redrive.
 
 use super::{only, text};
 use crate::cloud::{ApiError, Call, Cloud, Reply};
@@ -39,6 +39,12 @@ pub(crate) async fn call(cloud: &Cloud, call: &Call) -> Reply {
             }
             cloud.stop(&arn, "ABORTED", text(p, "error"), text(p, "cause"));
             Ok(json!({"stopDate": cloud.now_ms() as f64 / 1000.0}))
+        }
+        "RedriveExecution" => {
+            only(p, &["executionArn", "clientToken"])?;
+            authorize(cloud, call, text(p, "executionArn"))?;
+            cloud.redrive(text(p, "executionArn"))?;
+            Ok(json!({"redriveDate": cloud.now_ms() as f64 / 1000.0}))
         }
         other => Err(ApiError::new("UnknownOperationException", 400, other.to_string())),
     }

@@ -42,13 +42,52 @@ pub(crate) struct Scope {
     outer: Vec<String>,
     /// States of a Map are not the execution's own steps.
     inner: bool,
+    /// The state that was entered last, and its input.
+    at: Mutex<(String, Value)>,
+}
+
+/// Where an execution that did not succeed was: a redrive goes on from there.
+#[derive(Clone)]
+pub(crate) struct Point {
+    state: String,
+    input: Value,
+    variables: Map<String, Value>,
 }
 
 impl Scope {
     pub fn new(cloud: Cloud, machine: &Machine, arn: &str, name: &str, input: Value, now: u64) -> Scope {
         let context = json!({"Execution": {"Id": arn, "Name": name, "Input": input, "StartTime": crate::names::time(now), "RoleArn": machine.role},
             "StateMachine": {"Id": machine.arn}});
-        Scope { cloud, role: machine.role.clone(), arn: arn.into(), name: name.into(), context, variables: Mutex::default(), outer: vec![], inner: false }
+        Scope {
+            cloud,
+            role: machine.role.clone(),
+            arn: arn.into(),
+            name: name.into(),
+            context,
+            variables: Mutex::default(),
+            outer: vec![],
+            inner: false,
+            at: Mutex::default(),
+        }
+    }
+
+    /// Where the run is.
+    pub fn point(&self) -> Point {
+        let (state, input) = self.at.lock().unwrap_or_else(|p| p.into_inner()).clone();
+        Point { state, input, variables: self.variables() }
+    }
+
+    /// The same scope as it was at a point.
+    pub fn resume(self, point: &Point) -> Scope {
+        Scope { variables: Mutex::new(point.variables.clone()), at: Mutex::new((point.state.clone(), point.input.clone())), ..self }
+    }
+
+    /// Where to begin: where it was, or at the first state with the execution's input.
+    fn begin(&self, definition: &Value, input: Value) -> (String, Value) {
+        match self.at.lock().unwrap_or_else(|p| p.into_inner()).clone() {
+            (state, _) if state.is_empty() => (text(definition, "StartAt"), input),
+            point => point,
+        }
     }
 
     fn step(&self, state: &str) -> Step {
@@ -124,9 +163,11 @@ impl Scope {
 /// Runs a definition to its end. Boxed, since a Map runs definitions inside one.
 pub(crate) fn interpret<'a>(scope: &'a Scope, definition: &'a Value, input: Value) -> Pin<Box<dyn Future<Output = Result<Ended, Failure>> + Send + 'a>> {
     Box::pin(async move {
-        let mut name = definition["StartAt"].as_str().unwrap_or_default().to_string();
-        let mut input = input;
+        let (mut name, mut input) = scope.begin(definition, input);
         loop {
+            if !scope.inner {
+                *scope.at.lock().unwrap_or_else(|p| p.into_inner()) = (name.clone(), input.clone());
+            }
             let state = &definition["States"][&name];
             let kind = state["Type"].as_str().ok_or_else(|| ("States.Runtime".to_string(), format!("there is no state {name}")))?;
             scope.enter(&name, kind)?;
@@ -318,6 +359,7 @@ async fn map(scope: &Scope, state: &Value, states: &Value) -> Result<Value, Fail
                 variables: Mutex::new(scope.variables()),
                 outer: scope.variables().keys().cloned().collect(),
                 inner: true,
+                at: Mutex::default(),
             };
             let definition = state["ItemProcessor"].clone();
             running.spawn(async move { (index, interpret(&inner, &definition, input).await) });

@@ -5,3 +5,4 @@ mod interpreter;
 mod run;
 
 pub(crate) use expression::evaluate;
+pub(crate) use interpreter::Point;

@@ -1,11 +1,11 @@
-//! Executions: start, watch over, end, and tell EventBridge.
+//! Executions: start, watch over, end, redrive, and tell EventBridge.
 
-use super::interpreter::{Ended, Scope, interpret};
+use super::interpreter::{Ended, Point, Scope, interpret};
 use crate::cloud::{ApiError, Cloud};
 use crate::names;
 use crate::services::events::Bus;
 use crate::services::states::{PAYLOAD, describe};
-use crate::world::Execution;
+use crate::world::{Execution, Machine};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -45,26 +45,59 @@ impl Cloud {
             world.executions.insert(arn.clone(), execution);
         }
         self.changed();
-        let (cloud, key, kill) = (self.clone(), arn.clone(), Arc::new(Notify::new()));
-        self.0.kills.lock().unwrap_or_else(|p| p.into_inner()).insert(arn.clone(), kill.clone());
-        let name = name.to_string();
+        self.drive(found, &arn, name, input, now, None);
+        Ok(arn)
+    }
+
+    /// Goes on with an execution that did not succeed, from the state in which it ended, with the input and the variables that it had
+    /// there; its definition's time-out begins anew. Children that it waited for have ended: it starts them again.
+    pub fn redrive(&self, arn: &str) -> Result<(), ApiError> {
+        let now = self.now_ms();
+        let point = self.0.points.lock().unwrap_or_else(|p| p.into_inner()).remove(arn);
+        let (machine, name, input) = {
+            let mut world = self.world();
+            let e = world.executions.get_mut(arn).ok_or_else(|| ApiError::new("ExecutionDoesNotExist", 400, format!("Execution Does Not Exist: '{arn}'")))?;
+            if !matches!(e.status.as_str(), "FAILED" | "ABORTED" | "TIMED_OUT") || point.is_none() {
+                return Err(ApiError::new("ExecutionNotRedrivable", 400, format!("Execution is not redrivable: '{arn}' is {}", e.status)));
+            }
+            (e.status, e.error, e.cause, e.stop_ms) = ("RUNNING".into(), String::new(), String::new(), 0);
+            let (machine, name, input) = (e.machine.clone(), e.name.clone(), e.input.clone());
+            (world.machines.get(&machine).cloned(), name, input)
+        };
+        let machine = machine.ok_or_else(|| ApiError::new("ExecutionNotRedrivable", 400, "its state machine is gone"))?;
+        self.changed();
+        self.drive(machine, arn, &name, input, now, point);
+        Ok(())
+    }
+
+    /// Runs a machine until it ends or is stopped, from its first state or from a point.
+    fn drive(&self, machine: Machine, arn: &str, name: &str, input: Value, now: u64, from: Option<Point>) {
+        let (cloud, key, kill) = (self.clone(), arn.to_string(), Arc::new(Notify::new()));
+        self.0.kills.lock().unwrap_or_else(|p| p.into_inner()).insert(key.clone(), kill.clone());
+        let scope = Scope::new(cloud.clone(), &machine, &key, name, input.clone(), now);
+        let scope = match &from {
+            Some(point) => scope.resume(point),
+            None => scope,
+        };
         tokio::spawn(async move {
-            let limit = found.definition["TimeoutSeconds"].as_u64().unwrap_or(u64::from(u32::MAX));
-            let scope = Scope::new(cloud.clone(), &found, &key, &name, input.clone(), now);
+            let limit = machine.definition["TimeoutSeconds"].as_u64().unwrap_or(u64::from(u32::MAX));
             let ended = tokio::select! {
                 biased;
-                () = kill.notified() => return,
-                done = interpret(&scope, &found.definition, input) => done,
-                () = tokio::time::sleep(Duration::from_secs(limit)) => Err(("States.Timeout".into(), "the execution's own time-out".into())),
+                () = kill.notified() => None,
+                done = interpret(&scope, &machine.definition, input) => Some(done),
+                () = tokio::time::sleep(Duration::from_secs(limit)) => Some(Err(("States.Timeout".into(), "the execution's own time-out".into()))),
             };
+            if !matches!(ended, Some(Ok(Ended::Succeeded(_)))) {
+                cloud.0.points.lock().unwrap_or_else(|p| p.into_inner()).insert(key.clone(), scope.point());
+            }
             match ended {
-                Ok(Ended::Succeeded(output)) => cloud.end(&key, "SUCCEEDED", output, "", ""),
-                Ok(Ended::Failed(error, cause)) => cloud.end(&key, "FAILED", Value::Null, &error, &cause),
-                Err((error, cause)) if error == "States.Timeout" => cloud.end(&key, "TIMED_OUT", Value::Null, &error, &cause),
-                Err((error, cause)) => cloud.end(&key, "FAILED", Value::Null, &error, &cause),
+                None => {}
+                Some(Ok(Ended::Succeeded(output))) => cloud.end(&key, "SUCCEEDED", output, "", ""),
+                Some(Ok(Ended::Failed(error, cause))) => cloud.end(&key, "FAILED", Value::Null, &error, &cause),
+                Some(Err((error, cause))) if error == "States.Timeout" => cloud.end(&key, "TIMED_OUT", Value::Null, &error, &cause),
+                Some(Err((error, cause))) => cloud.end(&key, "FAILED", Value::Null, &error, &cause),
             }
         });
-        Ok(arn)
     }
 
     /// Stops an execution where it is; no Catch runs.
