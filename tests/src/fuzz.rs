@@ -211,6 +211,8 @@ async fn invoke(s: &Session, ground: &Ground, rng: &mut fastrand::Rng) -> (Strin
     // Beyond the epochs that the world has seen, so that the rest of an order is looked at too.
     value.as_object_mut().into_iter().filter(|o| o.contains_key("relation")).for_each(|o| drop(o.insert("epoch".into(), json!(1000))));
     (0..rng.u8(1..4)).for_each(|_| mutate(&mut value, rng));
+    // What the inputs before set going, announcements and what answers them, is not this one's.
+    s.cloud.idle().await;
     let calls = |s: &Session| s.cloud.world().calls.clone();
     let before = calls(s);
     let parts: Vec<&str> = arn.split(':').collect();
@@ -224,12 +226,16 @@ async fn invoke(s: &Session, ground: &Ground, rng: &mut fastrand::Rng) -> (Strin
         None => Ok("accepted".into()),
         Some(class) => {
             let fault = Fault::new(class, message);
-            // A member writes down what it was ordered and what it refused, and reads its epoch; nothing else is touched.
-            let books = ["lambda:Invoke", "s3:PutObject", "s3:GetObject"];
+            // A member writes down what it was ordered and what it refused, and reads its epoch; the hub reads its lock and its
+            // records. Nothing else is touched. What some member did before another one refused is the order's effect there.
+            let books = ["lambda:Invoke", "s3:PutObject", "s3:GetObject", "s3:ListObjectsV2"];
+            let by_a_member = handler == "ask-members" && ["founder: ", "company01: "].iter().any(|m| message.contains(m));
             let touched: Vec<String> = calls(s).into_iter().filter(|(k, n)| before.get(k) != Some(n) && !books.contains(&k.as_str())).map(|(k, _)| k).collect();
             match wrong(&Err(fault)) {
                 Some(why) => Err(why),
-                None if class == Class::InvalidInput && !touched.is_empty() => Err(format!("invalid, and yet it called {touched:?}: {message}")),
+                None if class == Class::InvalidInput && !by_a_member && !touched.is_empty() => {
+                    Err(format!("invalid, and yet it called {touched:?}: {message}"))
+                }
                 None => Ok(kind.to_string()),
             }
         }

@@ -46,13 +46,14 @@ pub struct Facts {
 /// What of the members' accounts does not fit the request: everything that is too small is named at once.
 pub(crate) fn check_facts(request: &Request, facts: &[Facts]) -> Result<(), Fault> {
     if facts.len() != request.members.len() {
-        return Err(Fault::internal(format!("{} members answered, {} are asked for", facts.len(), request.members.len())));
+        let why = format!("{} members answered, {} are asked for", facts.len(), request.members.len());
+        return Err(Fault::field("facts", why, "one for each member, in the request's order"));
     }
     let mut small = vec![];
     for (i, (asked, fact)) in request.members.iter().zip(facts).enumerate() {
         let (name, member) = (&asked.name, &fact.member);
         if member.name != *name {
-            return Err(Fault::internal(format!("{} answered for {name}", member.name)));
+            return Err(Fault::field("facts", format!("{} answered for {name}", member.name), "one for each member, in the request's order"));
         }
         let field = |f: &str| if request.members.len() == 1 { f.to_string() } else { format!("members[{i}].{f}") };
         if !asked.account.is_empty() && asked.account != member.account {

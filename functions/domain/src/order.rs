@@ -33,16 +33,25 @@ impl MemberOrder {
         if self.relation != relation {
             return Err(Fault::new(Class::Denied, format!("relation `{}` is not this member's", self.relation)));
         }
-        let name = |s: &str, max: usize| !s.is_empty() && s.len() <= max && s.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-        if !name(&self.network, 32) {
-            return Err(Fault::field("network", "not a network's name", "\"testnet\""));
-        }
-        // EventBridge chooses the names of executions that it starts, so nothing but the characters can be asked of them.
-        if !name(&self.execution, 80) {
-            return Err(Fault::field("execution", "not an execution's name", "\"testnet-launch-01ARZ3NDEKTSV4RRFFQ69G5FAV\""));
-        }
-        Ok(())
+        check_names(&self.network, &self.execution)
     }
+}
+
+/// Whether a text may be part of an object's key or of a name: letters, digits, `-` and `_`, so many at most.
+pub fn is_plain(text: &str, max: usize) -> bool {
+    text.len() <= max && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
+/// Refuses what cannot be a network's or an execution's name.
+pub fn check_names(network: &str, execution: &str) -> Result<(), Fault> {
+    if network.is_empty() || !is_plain(network, 32) {
+        return Err(Fault::field("network", "not a network's name", "\"testnet\""));
+    }
+    // EventBridge chooses the names of executions that it starts, so nothing but the characters can be asked of them.
+    if execution.is_empty() || !is_plain(execution, 80) {
+        return Err(Fault::field("execution", "not an execution's name", "\"testnet-launch-01ARZ3NDEKTSV4RRFFQ69G5FAV\""));
+    }
+    Ok(())
 }
 
 /// One node as commands see it.

@@ -117,6 +117,13 @@ async fn raise_epoch(ctx: &Context, order: &MemberOrder) -> Result<(), Fault> {
     Err(Fault::new(Class::Busy, format!("{key} changes all the time; try again")))
 }
 
+/// The network and the execution that a hub function is called for.
+pub fn names(event: &Value) -> Result<(String, String), Fault> {
+    let (network, execution): (String, String) = (param(event, "network")?, param(event, "execution")?);
+    order::check_names(&network, &execution)?;
+    Ok((network, execution))
+}
+
 /// A parameter of an order, by name.
 pub fn param<T: serde::de::DeserializeOwned>(value: &Value, name: &str) -> Result<T, Fault> {
     fault::parse(name, value.get(name).cloned().unwrap_or(Value::Null))

@@ -3,14 +3,14 @@
 use aws::{Clients, Settings};
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use handlers::Context;
-use local_cloud::{Cloud, Code, Run};
+use local_cloud::{Clock, Code, Run};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 /// The cloud's virtual clock, for signatures.
 #[derive(Debug)]
-struct VirtualClock(Cloud);
+struct VirtualClock(Clock);
 
 impl TimeSource for VirtualClock {
     fn now(&self) -> SystemTime {
@@ -33,7 +33,7 @@ pub fn code() -> Code {
                         region: run.region.clone(),
                         credentials: Some(run.credentials.clone()),
                         http: Some(run.cloud.http_client()),
-                        time: Some(SharedTimeSource::new(VirtualClock(run.cloud.clone()))),
+                        time: Some(SharedTimeSource::new(VirtualClock(run.cloud.clock()))),
                     })
                     .await;
                     processes.lock().unwrap_or_else(|p| p.into_inner()).insert(run.function.clone(), made.clone());

@@ -135,6 +135,23 @@ pub struct Heard {
     pub text: String,
 }
 
+/// Time of a cloud.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    /// Where a simulated world's time began, in ms since 1970 and on this thread's clock.
+    simulated: Option<(u64, Instant)>,
+}
+
+impl Clock {
+    /// ms since 1970.
+    pub fn now_ms(&self) -> u64 {
+        match self.simulated {
+            Some((base_ms, began)) => base_ms + began.elapsed().as_millis() as u64,
+            None => std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map(|d| d.as_millis() as u64).unwrap_or_default(),
+        }
+    }
+}
+
 pub(crate) struct Inner {
     pub world: Mutex<World>,
     pub faults: Mutex<Faults>,
@@ -209,10 +226,12 @@ impl Cloud {
 
     /// Time, ms since 1970: virtual in a simulated world, the computer's where machines are processes.
     pub fn now_ms(&self) -> u64 {
-        if self.0.machines.is_some() {
-            return std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map(|d| d.as_millis() as u64).unwrap_or_default();
-        }
-        self.0.base_ms + self.0.began.elapsed().as_millis() as u64
+        self.clock().now_ms()
+    }
+
+    /// The cloud's clock, which does not hold the cloud.
+    pub fn clock(&self) -> Clock {
+        Clock { simulated: self.0.machines.is_none().then_some((self.0.base_ms, self.0.began)) }
     }
 
     /// Plans faults.

@@ -28,7 +28,7 @@ mod wire;
 pub mod world;
 
 pub use caller::{Answer, Caller};
-pub use cloud::{ApiError, Call, Cloud, Code, Exchange, Heard, Principal, Run, RunError};
+pub use cloud::{ApiError, Call, Clock, Cloud, Code, Exchange, Heard, Principal, Run, RunError};
 pub use deploy::{DeployError, parse as parse_template};
 pub use faults::{Faults, Injected, NODE_FAULTS, Site, Spec, Step};
 pub use late::can_lag;

@@ -2,7 +2,7 @@
 //! S3 REST.
 //! In process it is the SDK's HTTP client.
 
-use crate::cloud::{ApiError, Call, Cloud, Exchange, Principal, Reply};
+use crate::cloud::{ApiError, Call, Cloud, Exchange, Inner, Principal, Reply};
 use crate::{iam, query};
 use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
@@ -12,6 +12,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
 
 /// A request as it came.
 pub(crate) struct Request {
@@ -30,29 +31,28 @@ pub(crate) struct Response {
     pub body: String,
 }
 
-impl std::fmt::Debug for Cloud {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Cloud")
-    }
-}
-
 impl Cloud {
     /// The cloud as an SDK's HTTP client.
     pub fn http_client(&self) -> SharedHttpClient {
-        SharedHttpClient::new(self.clone())
+        SharedHttpClient::new(Wire(Arc::downgrade(&self.0)))
     }
 }
 
-impl HttpClient for Cloud {
+/// The way to a cloud. Functions keep their clients between runs and the cloud keeps its functions, so it does not hold the cloud.
+#[derive(Debug, Clone)]
+struct Wire(Weak<Inner>);
+
+impl HttpClient for Wire {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
 
-impl HttpConnector for Cloud {
+impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let cloud = self.clone();
+        let cloud = self.0.upgrade().map(Cloud);
         HttpConnectorFuture::new(async move {
+            let cloud = cloud.ok_or_else(|| ConnectorError::io("the cloud is gone".into()))?;
             let url = request.uri().to_string();
             let headers: BTreeMap<String, String> = request.headers().iter().map(|(k, v)| (k.to_lowercase(), v.to_string())).collect();
             let method = request.method().to_string();

@@ -10,6 +10,7 @@ use local_cloud::world::Execution;
 use local_cloud::{Cloud, Site, Spec, World};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// A world that is ready for its workflow, and the input. Cheap to run many cases from.
 #[derive(Clone)]
@@ -156,8 +157,9 @@ impl Case<'_> {
             if redrive.is_none() {
                 // Only an execution that ended well is refused.
                 let _ = s.cloud.redrive(&arn);
-                s.cloud.idle().await;
             }
+            tokio::time::sleep(Duration::from_secs(redrive.unwrap_or_default() + 1)).await;
+            s.cloud.idle().await;
             let e = s.cloud.ended(&arn).await;
             (outcome.status, outcome.error) = (e.status, (e.error, e.cause));
         }
@@ -185,7 +187,7 @@ fn end(cloud: &Cloud, cut: &Cut, execution: &str) -> bool {
     if let Some(Some(seconds)) = cut.redrive {
         let cloud = cloud.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
             let _ = cloud.redrive(&arn);
         });
     }

@@ -72,7 +72,7 @@ pub struct Workflow {
 pub const WORKFLOWS: &[Workflow] = &[
     Workflow::LAUNCH,
     Workflow { name: "launch-of-two", companies: &[3, 1], ..Workflow::LAUNCH },
-    Workflow { name: "undo", anyway: &["node3:pull=fail"], fails: "Fault.NodeFailed", asked: Shows::Nothing, ..Workflow::LAUNCH },
+    Workflow { name: "undo", anyway: &["node3:pull=fail"], fails: "Fault.NotFound", asked: Shows::Nothing, ..Workflow::LAUNCH },
     Workflow {
         name: "restart",
         machine: "OperateNodes",

@@ -10,8 +10,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 /// Actions that no machine calls, and who does.
-const OTHERS: [(&str, &str); 11] = [
-    ("ssm:CancelCommand", "an undo that meets a running command; `proof exchanges` has one"),
+const OTHERS: [(&str, &str); 10] = [
     ("events:DescribeEventBus", "invitations, by a person"),
     ("events:PutPermission", "invitations, by a person"),
     ("events:PutEvents", "a member's stack that announces itself"),

@@ -70,6 +70,9 @@ fn a_removed_undo_is_caught_by_the_leftovers() {
     let hub = artefacts.hub.replacen(with, without, 1);
     assert_ne!(artefacts.hub, hub, "the substitution is in the template");
     artefacts.hub = hub;
+    // What the launch forgets the settlement finds by the record.
+    assert_eq!(caught(&artefacts, &["node3:pull=fail"], None).0, World::AsBefore);
+    artefacts.hub = artefacts.hub.replacen("status: [FAILED, TIMED_OUT, ABORTED]", "status: [TIMED_OUT]", 1);
     let (world, _) = caught(&artefacts, &["node3:pull=fail"], None);
     assert!(matches!(&world, World::Wrong(w) if w.starts_with("left: i-")), "{world:?}");
 }

@@ -169,6 +169,7 @@ fn shots(t: &Target) -> Vec<(&'static str, &'static str, Shot)> {
         states("StartExecution", json!({"stateMachineArn": machine, "name": "run", "input": "{}"})),
         states("DescribeExecution", json!({"executionArn": execution})),
         states("StopExecution", json!({"executionArn": execution})),
+        states("RedriveExecution", json!({"executionArn": execution})),
     ]
 }
 

@@ -4,6 +4,7 @@ mod bad_luck;
 mod bootstrap;
 mod campaign;
 mod defects;
+mod defects_caught;
 mod faults;
 mod hostile;
 mod hostile_orders;

@@ -77,7 +77,7 @@ fn a_failure_says_where_on_which_node_and_what_to_do() {
         let (code, text) = said(&s, Lang::Zh, launching(&["node1:pull=fail"], true)).await;
         let answer: Value = serde_json::from_str(&as_lines(&text)).expect("one JSON object");
         let error = &answer["error"];
-        assert_eq!((code, &error["name"], &error["node"], &error["state"]), (1, &json!("Fault.Internal"), &json!("node1"), &json!("PrepareNodes")));
+        assert_eq!((code, &error["name"], &error["node"], &error["state"]), (1, &json!("Fault.NotFound"), &json!("node1"), &json!("PrepareNodes")));
         assert!(["phase", "todo"].iter().all(|k| error[*k].as_str().is_some_and(chinese)), "{error}");
         assert!(error["execution"].as_str().is_some_and(|e| e.starts_with("testnet-launch-")) && error["message"].as_str().is_some(), "{error}");
     });

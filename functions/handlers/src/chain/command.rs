@@ -1,7 +1,7 @@
 //! `send-command` / `check-command` / `remove-commands`: one Run Command for many nodes, found again by its Comment.
 
 use crate::{Context, guard};
-use domain::order::{MemberOrder, NodeAnswer, NodeOrder, OrderNode, is_reading, only, params_of};
+use domain::order::{MemberOrder, NodeAnswer, NodeOrder, OrderNode, is_plain, is_reading, only, params_of};
 use domain::{Class, Fault, ids};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -20,6 +20,9 @@ pub async fn send(ctx: &Context, event: Value) -> Result<Value, Fault> {
         guard::log(ctx, "send-command", &order).await?;
     }
     let (verb, round): (String, String) = (guard::param(&order.params, "verb")?, guard::param(&order.params, "round")?);
+    if !is_plain(&round, 32) {
+        return Err(Fault::field("round", "not a node's name or a turn of one", "\"node1\""));
+    }
     let tolerate: bool = guard::param(&order.params, "tolerate")?;
     only("params.params", &order.params["params"], params_of(&verb)?)?;
     for node in order.params["nodes"].as_array().into_iter().flatten() {

@@ -3,6 +3,7 @@
 use crate::Context;
 use crate::guard::param;
 use crate::onboard::registry;
+use domain::consortium::is_member_name;
 use domain::{Class, Fault, merge};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -34,6 +35,10 @@ pub async fn ask(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let members: Vec<String> = param(&event, "members")?;
     if members.is_empty() {
         return Err(Fault::field("members", "nobody is named", "[\"founder\"]"));
+    }
+    // All before anybody is asked: what is invalid for one does nothing at another.
+    if let Some(bad) = members.iter().find(|m| !is_member_name(m)) {
+        return Err(Fault::field("members", format!("`{bad}` is not a member's name"), "[\"founder\"]"));
     }
     if event["probe"] == json!(true) {
         for member in &members {

@@ -1,7 +1,7 @@
 //! `ensure-genesis`: from what the nodes put down to one file that every node will check for itself.
 
 use crate::Context;
-use crate::guard::{hold, param};
+use crate::guard::{hold, names, param};
 use domain::genesis::{Spec, assemble, read_gentx, root_address};
 use domain::order::NodeAnswer;
 use domain::plan::Plan;
@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 /// Assembles the genesis from exchange objects, each checked against the hash that its node answered. Undo: `remove-exchange`.
 /// `genesis_time` is the launch's own, so that a repeated call writes the same bytes.
 pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
-    let (network, execution, epoch): (String, String, u64) = (param(&event, "network")?, param(&event, "execution")?, param(&event, "epoch")?);
+    let (network, execution) = names(&event)?;
+    let epoch: u64 = param(&event, "epoch")?;
     hold(ctx, &network, &execution, epoch).await?;
     let plan: Plan = param(&event, "plan")?;
     let prepared: Vec<NodeAnswer> = param(&event, "prepared")?;

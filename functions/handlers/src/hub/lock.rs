@@ -1,7 +1,7 @@
 //! `acquire-lock` / `release-lock`: one object per network says who may change it. It is never deleted.
 
 use crate::Context;
-use crate::guard::{param, read_lock};
+use crate::guard::{names, param, read_lock};
 use crate::hub::record;
 use domain::manifest::{Lock, LockStep};
 use domain::request::Request;
@@ -15,7 +15,12 @@ const GRACE: Duration = Duration::from_secs(60 + 60 + 60);
 /// Takes the lock. `Conflict` while another execution holds it and runs. Undo: [`release`].
 /// `members` are those of the last record, whose accounts hold what there is. Given a `request`, refuses a launched network of another request and says `launched` for the same one.
 pub async fn acquire(ctx: &Context, event: Value) -> Result<Value, Fault> {
-    let (network, execution, arn): (String, String, String) = (param(&event, "network")?, param(&event, "execution")?, param(&event, "execution_arn")?);
+    let (network, execution) = names(&event)?;
+    let arn: String = param(&event, "execution_arn")?;
+    if !arn.starts_with("arn:") || !arn.ends_with(&format!(":{execution}")) {
+        let example = "\"arn:aws:states:us-east-1:111122223333:execution:consortium-launch-network:testnet-launch-1\"";
+        return Err(Fault::field("execution_arn", format!("not an ARN of {execution}"), example));
+    }
     let request = match event.get("request") {
         None | Some(Value::Null) => None,
         Some(request) => Some(Request::from_value(request.clone())?),
@@ -89,7 +94,7 @@ async fn outcome(ctx: &Context, network: &str, epoch: u64, request: Option<&Requ
 
 /// Frees the lock; "not ours any more" is success.
 pub async fn release(ctx: &Context, event: Value) -> Result<Value, Fault> {
-    let (network, execution): (String, String) = (param(&event, "network")?, param(&event, "execution")?);
+    let (network, execution) = names(&event)?;
     if let Some((lock, etag)) = read_lock(ctx, &network).await?
         && lock.check_held(&execution, lock.epoch).is_ok()
     {

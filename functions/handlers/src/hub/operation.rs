@@ -1,7 +1,7 @@
 //! `plan-operation` / `check-guard`: what a person asks of a running network's nodes, and whether the chain can spare them.
 
 use crate::Context;
-use crate::guard::{hold, param};
+use crate::guard::{hold, names, param};
 use crate::hub::record;
 use domain::manifest::Manifest;
 use domain::order::NodeAnswer;
@@ -21,8 +21,8 @@ async fn launched(ctx: &Context, network: &str) -> Result<Manifest, Fault> {
 
 /// Who is touched in which order (`targets`, or every node), and what the root is asked to do. Changes nothing.
 pub async fn plan(ctx: &Context, event: Value) -> Result<Value, Fault> {
-    let (network, execution, epoch, verb): (String, String, u64, String) =
-        (param(&event, "network")?, param(&event, "execution")?, param(&event, "epoch")?, param(&event, "verb")?);
+    let (network, execution) = names(&event)?;
+    let (epoch, verb): (u64, String) = (param(&event, "epoch")?, param(&event, "verb")?);
     let targets: Vec<String> = param(&event, "targets")?;
     let known = || OPERATIONS.map(|(name, _)| name).join(", ");
     let (_, nodectl) =
@@ -56,7 +56,8 @@ pub async fn plan(ctx: &Context, event: Value) -> Result<Value, Fault> {
 
 /// Decides on one node from a look at all. `Conflict` when the chain cannot spare it.
 pub async fn check_guard(ctx: &Context, event: Value) -> Result<Value, Fault> {
-    let (network, execution, epoch): (String, String, u64) = (param(&event, "network")?, param(&event, "execution")?, param(&event, "epoch")?);
+    let (network, execution) = names(&event)?;
+    let epoch: u64 = param(&event, "epoch")?;
     let (node, verb): (String, String) = (param(&event, "node")?, param(&event, "verb")?);
     let health: Vec<NodeAnswer> = param(&event, "health")?;
     hold(ctx, &network, &execution, epoch).await?;

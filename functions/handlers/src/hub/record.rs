@@ -1,7 +1,7 @@
 //! `ensure-record`: the network's manifest, one conditional object per revision, each naming the one before.
 
 use crate::Context;
-use crate::guard::{hold, param};
+use crate::guard::{hold, names, param};
 use domain::manifest::{Manifest, ManifestNode};
 use domain::order::NodeAnswer;
 use domain::plan::{POWER, Plan};
@@ -36,8 +36,8 @@ pub fn members(last: Option<&Manifest>) -> Vec<String> {
 /// Unless the witnesses saw every validator sign, `launched` becomes `failing` (all will be undone) or `kept`, as the request's
 /// `on_failure` says, and the answer names who was silent. There is no undo: the record stays.
 pub async fn ensure(ctx: &Context, event: Value) -> Result<Value, Fault> {
-    let (network, execution, epoch, state): (String, String, u64, String) =
-        (param(&event, "network")?, param(&event, "execution")?, param(&event, "epoch")?, param(&event, "state")?);
+    let (network, execution) = names(&event)?;
+    let (epoch, state): (u64, String) = (param(&event, "epoch")?, param(&event, "state")?);
     hold(ctx, &network, &execution, epoch).await?;
     let previous = last(ctx, &network).await?;
     let mut next = Manifest::after(previous.as_ref(), &network, &execution, epoch, &state);

@@ -4,6 +4,7 @@ use crate::Context;
 use crate::guard::{param, read_lock};
 use crate::hub::record;
 use domain::Fault;
+use domain::order::check_names;
 use serde_json::{Value, json};
 
 /// Reads the ended execution's name and input, the lock and the record, and says what is to be done:
@@ -17,7 +18,10 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
         m if m.ends_with("-operate-nodes") => ("operate", &input["network"]),
         _ => ("remove", &input["network"]),
     };
-    let Some(network) = network.as_str().map(String::from) else { return Ok(json!({"todo": "nothing", "network": ""})) };
+    // What no machine could have begun with, none left anything of.
+    let Some(network) = network.as_str().filter(|n| check_names(n, &name).is_ok()).map(String::from) else {
+        return Ok(json!({"todo": "nothing", "network": ""}));
+    };
     let (lock, _) = read_lock(ctx, &network).await?.unwrap_or_default();
     let last = record::last(ctx, &network).await?;
     let state = last.as_ref().map(|m| m.state.as_str()).unwrap_or("none");
@@ -41,6 +45,7 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
 /// them away.
 pub async fn leftovers(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let (network, mut left): (String, Vec<String>) = (param(&event, "network")?, param(&event, "left")?);
+    check_names(&network, "settle")?;
     let bucket = ctx.setting("HUB_BUCKET")?;
     let keys = ctx.aws.list_objects(bucket, &format!("exchange/{network}/")).await?;
     left.extend(keys.into_iter().map(|key| format!("s3://{bucket}/{key}")));

@@ -19,6 +19,9 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
         let size: Size = guard::param(&order.params, "size")?;
         types = size.instance_types();
     }
+    if let Some(bad) = types.iter().find(|t| domain::price::instance_hour(t).is_none()) {
+        return Err(Fault::field("types", format!("`{bad}` is no instance type that a plan may name"), "[\"m6a.large\"]"));
+    }
     let ids = ctx.setting("SUBNETS")?.split(',').map(String::from).collect();
     let subnets = ctx.aws.subnets(ids).await?;
     let zones = subnets.iter().map(|s| s.zone.clone()).collect();

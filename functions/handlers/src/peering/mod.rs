@@ -4,7 +4,8 @@ pub mod peerings;
 pub mod rules;
 
 use crate::Context;
-use domain::order::MemberOrder;
+use domain::consortium::{is_account, is_member_name};
+use domain::order::{MemberOrder, is_plain};
 use domain::plan::Member;
 use domain::{Class, Fault, ids};
 
@@ -25,6 +26,10 @@ pub(crate) fn others(ctx: &Context, order: &MemberOrder) -> Result<(Vec<Member>,
     let (pool, agreement) = (ctx.setting("POOL")?, ctx.setting("AGREEMENT")?);
     let mut ranges = vec![("own range".to_string(), ctx.setting("CIDR")?.to_string())];
     for m in before.iter().chain(&rest[1..]) {
+        if !is_member_name(&m.name) || !is_account(&m.account) || !m.vpc.starts_with("vpc-") || !is_plain(&m.region, 20) {
+            let why = format!("`{}` in account `{}`, VPC `{}`, region `{}` is no member", m.name, m.account, m.vpc, m.region);
+            return Err(Fault::field("members", why, "[{\"name\":\"bank\",\"account\":\"222200000001\",\"vpc\":\"vpc-…\",…}]"));
+        }
         let field = format!("range of {}", m.name);
         if !domain::consortium::contains(pool, &field, &m.cidr)? {
             return Err(Fault::new(Class::Denied, format!("{} of {} is outside of {pool}, which is all that this member's stack allows", m.cidr, m.name)));

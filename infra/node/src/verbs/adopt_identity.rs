@@ -33,7 +33,7 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     }
     // Only now is there a journal that knows the node and the epochs that it has seen.
     journal::check_order(job.host, &job.order, &job.node.name)?;
-    let digest = job.host.pull(job.image).await?;
+    let digest = job.pull().await?;
     for file in KEPT {
         let mut text = job.text(&job.at.identity(&format!("config/{file}")))?;
         if file == "config.toml" {

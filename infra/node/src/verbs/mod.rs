@@ -42,6 +42,12 @@ impl<H: Host> Job<'_, H> {
         fault::parse(name, self.order.params.get(name).cloned().unwrap_or(Value::Null))
     }
 
+    /// Pulls the stack's image and gives its digest.
+    pub async fn pull(&self) -> Result<String, Fault> {
+        let help = "is the image's name in the member's stack right, and does the machine reach its registry?";
+        self.host.pull(self.image).await.map_err(|f| Fault::new(Class::NotFound, format!("{}; {help}", f.message)))
+    }
+
     /// Key of an exchange object of a node, whosever it is.
     pub fn key(&self, node: &str, name: &str) -> String {
         let of = self.order.nodes.iter().find(|n| n.name == node).map(|n| n.member.as_str()).filter(|m| !m.is_empty());

@@ -57,7 +57,7 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
     let (host, name) = (job.host, job.node.name.as_str());
     let (chain_id, authority): (String, String) = (job.param("chain_id")?, job.param("authority")?);
     let image = job.image;
-    let digest = host.pull(image).await?;
+    let digest = job.pull().await?;
     let mut pins = journal::pins(host)?.unwrap_or_default();
     let plan_sha256: String = job.param("plan_sha256")?;
     if !pins.plan_sha256.is_empty() && pins.plan_sha256 != plan_sha256 {
