@@ -2,7 +2,8 @@
 """Contracts between the machines, the templates and the functions, read from the shipped files.
 
 Every Task has TimeoutSeconds, Retry and Catch with States.ALL last; Retry has full jitter and a longest delay; error names are
-the fault enumeration's; expressions use the subset; loops are bounded; each function has a role, a policy, a caller.
+the fault enumeration's; expressions use the subset; loops are bounded; each function has a role and a policy of its own, a caller, a
+word about its undo, and never sleeps; what is allowed on everything says why.
 """
 import json
 import pathlib
@@ -133,6 +134,39 @@ def check():
     return faults, len(handlers)
 
 
+def promise(name, path, source):
+    """The doc comment of a function that changes something speaks of its undo."""
+    *folders, function = path.split("::")
+    text = source.get("/".join(folders), "")
+    doc = re.search(rf"((?:^///.*\n)+)pub async fn {function}\(", text, re.M)
+    return bool(doc and re.search(r"\bundo\b|not there|gone|is success", doc.group(1), re.I))
+
+
+def functions(hub, member, faults):
+    """What a function promises by its name, and that its role is its own."""
+    lib = (ROOT / "functions/handlers/src/lib.rs").read_text()
+    source = {}
+    for file in (ROOT / "functions/handlers/src").rglob("*.rs"):
+        source[str(file.relative_to(ROOT / "functions/handlers/src").with_suffix("")).removesuffix("/mod")] = file.read_text()
+    for folder in ("functions/handlers/src", "functions/aws/src"):
+        for file in (ROOT / folder).rglob("*.rs"):
+            if re.search(r"\bsleep\(", file.read_text()):
+                faults.append(f"{file.name}: a function sleeps; waiting is a machine's work")
+    for name, path in re.findall(r'^    "([a-z-]+)" => ([\w:]+)', lib, re.M):
+        if name.startswith(("ensure-", "acquire-", "send-command")) and not promise(name, path, source):
+            faults.append(f"{name}: its doc says nothing of its undo")
+    for template, text in (("hub", hub), ("member", member)):
+        for handler, role in re.findall(r"Handler: ([a-z-]+)\n(?:.*\n)*?\s+Role: !GetAtt (\w+)\.Arn", text):
+            if len(re.findall(rf"Role: !GetAtt {role}\.Arn", text)) != 1:
+                faults.append(f"{template}: {handler} shares {role}")
+            # plan-network only decides: it may log, and nothing else.
+            if f"PolicyName: {handler}\n" not in text and handler != "plan-network":
+                faults.append(f"{template}: {handler} has no policy of its name")
+        for n, line in enumerate(text.splitlines(), 1):
+            if re.search(r"Resource: (\['\*'\]|'\*')", line) and "#" not in line and "Effect: Deny" not in line and "KeyPolicy" not in line:  # in a key's policy it is the key
+                faults.append(f"{template}.yaml:{n}: on everything, and no reason beside it")
+
+
 def events(faults):
     """Good events match their schema. A bad one (its name says so) may break only a rule that a schema cannot say."""
     validator = jsonschema.Draft202012Validator(json.loads((ROOT / "events/schema/launch-request.schema.json").read_text()))
@@ -158,7 +192,11 @@ def main():
         if not any(words in c for c in caught):
             print(f"the lint does not catch: {words}")
             return 1
+    if promise("ensure-x", "a::ensure", {"a": "/// Makes it so.\npub async fn ensure("}):
+        print("the lint does not catch: a function without a word about its undo")
+        return 1
     faults, count = check()
+    functions((ROOT / "infra/aws/hub.yaml").read_text(), (ROOT / "infra/aws/member.yaml").read_text(), faults)
     events(faults)
     print("\n".join(faults))
     print(f"{count} functions and their machines, {len(faults)} failed")

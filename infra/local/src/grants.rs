@@ -34,6 +34,15 @@ fn allows(role: &Role) -> impl Iterator<Item = (String, &Value)> {
     all.map(|(i, s)| (s["Sid"].as_str().map(String::from).unwrap_or_else(|| format!("statement {i}")), s))
 }
 
+/// Every action pattern that a role's policies allow.
+pub fn granted(role: &Role) -> Vec<Grant> {
+    let of = |(statement, s): (String, &Value)| {
+        let grant = |action: &str| Grant { role: role.arn.clone(), statement: statement.clone(), action: action.into() };
+        list(s.get("Action")).into_iter().map(grant).collect::<Vec<_>>()
+    };
+    allows(role).flat_map(of).collect()
+}
+
 /// Whether a role's policies and boundary allow a call, by identity alone.
 pub fn allowed(role: &Role, used: &Use) -> bool {
     role_verdict(role, &used.action, &used.resource, &used.keys) == Verdict::Allow

@@ -63,6 +63,8 @@ pub struct Ran {
     pub states: BTreeSet<(String, String)>,
     /// Grants that were needed.
     pub uses: BTreeMap<Grant, Use>,
+    /// Functions that ran, here or before.
+    pub functions: BTreeSet<String>,
 }
 
 /// A world as a workflow begins in it.
@@ -127,8 +129,9 @@ impl Case<'_> {
             let unmet = s.cloud.faults().unmet();
             let uses = s.cloud.uses();
             let states = entered(&s.cloud);
+            let functions = s.cloud.world().functions.values().filter(|f| f.warm).map(|f| f.handler.clone()).collect();
             let verdict = judge::look(&s, self.workflow, &outcome, &self.faults, &unmet).await;
-            Ran { verdict, sites, states, uses }
+            Ran { verdict, sites, states, uses, functions }
         })
     }
 

@@ -1,8 +1,9 @@
 //! The matrix: every AWS call of every workflow, found by recording it, meets every fault in turn.
 
+use super::grants::Needs;
 use super::{Case, End, Verdict, WORKFLOWS, Workflow, over, prepare};
 use consortium::artefacts::Artefacts;
-use local_cloud::{Site, can_lag};
+use local_cloud::{Site, World, can_lag};
 use std::collections::BTreeMap;
 
 /// How a fault ends by itself.
@@ -93,6 +94,10 @@ pub struct Report {
     pub violations: Vec<String>,
     /// Cases.
     pub tried: usize,
+    /// Grants that were needed.
+    pub needs: Needs,
+    /// The last world that a workflow of several companies began in.
+    pub world: Option<World>,
 }
 
 /// Which calls a matrix looks at.
@@ -149,12 +154,20 @@ fn of(workflow: &'static Workflow, width: Width, artefacts: &Artefacts, report: 
             .then(|| format!("{} {step}: {} ({}): {:?}: {}", workflow.name, hit.faults.join(" "), hit.kind, verdict.end, verdict.why))
     };
     let verdicts = over(&hits, |(site, hit)| {
-        let verdict = case(hit.faults.clone()).run().verdict;
-        let violation = violation(site, hit, &verdict);
+        let ran = case(hit.faults.clone()).run();
+        let violation = violation(site, hit, &ran.verdict);
         violation.iter().for_each(|v| told(v));
-        (verdict.end, violation)
+        let mut needs = Needs::default();
+        needs.add(ran.uses);
+        (ran.verdict.end, violation, needs)
     });
-    for ((_, hit), (end, violation)) in hits.iter().zip(verdicts) {
+    report.needs.add(clean.uses);
+    report.needs.add(prepared.uses.clone());
+    if workflow.companies.len() > 1 {
+        report.world = Some(prepared.world.clone());
+    }
+    for ((_, hit), (end, violation, needs)) in hits.iter().zip(verdicts) {
+        report.needs.join(needs);
         report.tried += 1;
         *report.ends.entry((hit.kind.into(), end)).or_default() += 1;
         report.violations.extend(violation);
@@ -167,11 +180,16 @@ pub fn machine(name: &str) -> String {
     last.split_once('-').map(|(_, m)| m.to_string()).unwrap_or_else(|| last.into())
 }
 
-/// The whole matrix, or that of the workflows named.
+/// The whole matrix, or that of the workflows named. The whole one also says which grants nothing in it needed.
 pub fn run(width: Width, only: &[String], artefacts: &Artefacts, told: &(dyn Fn(&str) + Sync)) -> Report {
     let mut report = Report::default();
     for workflow in WORKFLOWS.iter().filter(|w| only.is_empty() || only.iter().any(|o| o == w.name)) {
         of(workflow, width, artefacts, &mut report, told);
+    }
+    if let (Some(world), true) = (&report.world, only.is_empty()) {
+        let unneeded: Vec<String> = report.needs.unneeded(world).into_iter().collect();
+        unneeded.iter().for_each(|line| told(line));
+        report.violations.extend(unneeded);
     }
     report
 }

@@ -2,9 +2,13 @@
 
 use consortium::artefacts::Artefacts;
 use consortium::session::{Place, Session};
+use domain::order::NodeOrder;
+use local_cloud::Caller;
 use proof::{World, launch, look, request, session, story, virtually, whole};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Names of the states that a launch enters, in order.
 fn states_of_a_launch() -> Vec<String> {
@@ -134,4 +138,74 @@ fn a_removal_stopped_at_any_state_is_finished() {
             assert_eq!(look(&s, 4).await, if untouched { World::AsAsked } else { World::AsBefore }, "stopped at {stop_at}\n{}", story(&s));
         });
     }
+}
+
+/// Commands that reach the service while `work` runs, as they were sent.
+async fn commands_of<T>(s: &Session, work: impl Future<Output = T>) -> (T, Vec<Value>) {
+    let sent: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let list = sent.clone();
+    s.cloud.tamper(Box::new(move |call| {
+        if call.action == "SendCommand" {
+            list.lock().expect("unpoisoned").push(call.params.clone());
+        }
+    }));
+    let done = work.await;
+    s.cloud.tamper(Box::new(|_| {}));
+    let sent = sent.lock().expect("unpoisoned").clone();
+    (done, sent)
+}
+
+/// The same command for other machines: its order speaks of them as if it had meant them.
+fn redirect(command: &Value, names: &BTreeMap<String, String>) -> Option<Value> {
+    let mut command = command.clone();
+    for text in command["Parameters"].as_object_mut()?.values_mut().filter_map(|v| v.get_mut(0)) {
+        if let Some(mut order) = text.as_str().and_then(|t| NodeOrder::decode(t).ok()) {
+            order.nodes.iter_mut().for_each(|n| n.instance = names[&n.name].clone());
+            *text = json!(order.encode().ok()?);
+        }
+    }
+    command["InstanceIds"] = json!(names.values().collect::<Vec<_>>());
+    Some(command)
+}
+
+#[test]
+fn late_commands_of_a_dead_launch_do_nothing_to_its_successor() {
+    virtually(async {
+        let s = session(1, &Artefacts::default()).await;
+        let (cloud, asked) = (s.cloud.clone(), request(4));
+        let dead = s.launch(&asked, "testnet", |execution, state, _| {
+            if state == "WaitForCommand" && execution.ends_with("-blocks") {
+                cloud.stop(&whole(&cloud, execution), "ABORTED", "Stopped", "a person stopped it");
+            }
+        });
+        let (outcome, late) = commands_of(&s, dead).await;
+        assert_eq!(outcome.expect("starts").status, "ABORTED");
+        assert_eq!(look(&s, 4).await, World::AsBefore);
+        assert_eq!(launch(&s, &request(4), &[]).await.output["status"], json!("launched"));
+        let (names, role) = {
+            let world = s.cloud.world();
+            let alive = world.instances.values().filter(|i| i.state(s.cloud.now_ms()) == "running");
+            let names: BTreeMap<String, String> = alive.map(|i| (i.tags["consortium:node"].clone(), i.id.clone())).collect();
+            (names, world.roles.keys().find(|r| r.contains("SendCommandRole")).cloned().expect("the role"))
+        };
+        assert!(names.len() == 4 && late.len() >= 6, "{names:?} {}", late.len());
+        let before = s.cloud.world().commands.len();
+        let caller = Caller::new(&s.cloud, &role, "us-east-1");
+        for command in late.iter().filter_map(|c| redirect(c, &names)) {
+            let (status, answer) = caller.json("ssm", "AmazonSSM.SendCommand", command).await;
+            assert_eq!(status, 200, "{answer}");
+        }
+        tokio::time::sleep(std::time::Duration::from_secs(300)).await;
+        let answers: Vec<String> = {
+            let world = s.cloud.world();
+            let mut commands: Vec<_> = world.commands.values().collect();
+            commands.sort_by_key(|c| c.sent_ms);
+            commands.iter().skip(before).flat_map(|c| c.invocations.values().map(|i| i.output.clone())).collect()
+        };
+        assert_eq!(answers.len(), 4 * late.len());
+        // The first order of all names the dead launch's disks, so that it never gets as far as its epoch.
+        let (disks, epochs): (Vec<&String>, Vec<&String>) = answers.iter().partition(|a| a.contains("is not attached to this machine"));
+        assert!(disks.len() == 4 && epochs.iter().all(|a| a.contains("Conflict") && a.contains("epoch 1 of")), "{answers:#?}");
+        assert_eq!(look(&s, 4).await, World::AsAsked, "{}", story(&s));
+    });
 }
