@@ -1,4 +1,4 @@
-//! Sizes of what ships, of the release builds that lie there.
+//! Sizes of what ships, of the builds with the profile `dist` that lie there.
 
 use super::table::Row;
 use serde_json::json;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const MB: f64 = 1_000_000.0;
-const BUILD: &str = "cargo build --workspace --release";
+const BUILD: &str = "cargo build --profile dist --workspace --bin bootstrap --bin nodectl";
 
 /// The target folder that this program was built in.
 pub fn target() -> PathBuf {
@@ -28,7 +28,7 @@ fn zipped(file: &Path) -> Result<u64, String> {
 }
 
 fn size(name: &str, program: &str, of: fn(&Path) -> Result<u64, String>) -> Row {
-    let file = target().join("release").join(program);
+    let file = target().join("dist").join(program);
     let goal = "<= 3 MB";
     if !file.is_file() {
         return Row::missing(name, format!("not built: {BUILD}"), goal);
