@@ -1,6 +1,6 @@
 //! Fuzz: what people, events and the hub may send, mutated. Nothing panics, nothing invalid reaches AWS, and the error names the field.
 
-use crate::campaign::over;
+use crate::campaign::{at_rest, over};
 use consortium::artefacts::Artefacts;
 use consortium::session::Session;
 use domain::order::NodeOrder;
@@ -54,8 +54,7 @@ fn ground() -> Ground {
         s.cloud.record();
         crate::gather(&s, &request).await;
         assert_eq!(crate::launch(&s, &request, &[]).await.status, "SUCCEEDED");
-        let now_ms = s.cloud.now_ms();
-        let world = World { now_ms, ..s.cloud.world().clone() };
+        let world = at_rest(&s.cloud);
         s.run(
             "OperateNodes",
             "restart-1",
@@ -80,8 +79,7 @@ fn ground() -> Ground {
             }
         }
         for command in s.cloud.world().commands.values() {
-            let texts = command.parameters.as_object().into_iter().flatten().filter_map(|(_, v)| v[0].as_str());
-            orders.extend(texts.filter_map(|t| NodeOrder::decode(t).ok()).map(|o| json!(o)));
+            orders.extend(crate::orders(&command.parameters).map(|o| json!(o)));
         }
         assert!(payloads.len() > 30 && orders.len() > 8, "{} payloads, {} orders", payloads.len(), orders.len());
         Ground { world, payloads, requests: vec![crate::request(4), request, crate::companies(&[4, 2, 2])], orders }

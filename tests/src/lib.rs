@@ -15,6 +15,7 @@ use consortium::report;
 use consortium::session::{ACCOUNT, Outcome, Place, Session};
 use consortium::work::Work;
 use domain::ids;
+use domain::order::NodeOrder;
 use domain::request::Request;
 use local_cloud::{Cloud, Spec};
 use serde::Serialize;
@@ -51,6 +52,22 @@ pub fn whole(cloud: &Cloud, execution: &str) -> String {
     let world = cloud.world();
     let family = world.executions.values().filter(|e| execution.starts_with(&e.name));
     family.min_by_key(|e| e.name.len()).map(|e| e.arn.clone()).expect("known")
+}
+
+/// Changes every node order among a command's parameters.
+pub fn change_orders(parameters: &mut Value, change: impl Fn(&mut NodeOrder)) {
+    for text in parameters.as_object_mut().into_iter().flatten().filter_map(|(_, v)| v.get_mut(0)) {
+        if let Some(mut order) = text.as_str().and_then(|t| NodeOrder::decode(t).ok()) {
+            change(&mut order);
+            *text = json!(order.encode().expect("an order encodes"));
+        }
+    }
+}
+
+/// Node orders among a command's parameters.
+pub fn orders(parameters: &Value) -> impl Iterator<Item = NodeOrder> {
+    let texts = parameters.as_object().into_iter().flatten().filter_map(|(_, v)| v[0].as_str());
+    texts.filter_map(|t| NodeOrder::decode(t).ok())
 }
 
 /// Runs a future in virtual time.

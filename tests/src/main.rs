@@ -77,35 +77,43 @@ fn shown(what: &str, report: matrix::Report) -> ExitCode {
     for ((kind, end), count) in &report.ends {
         println!("{kind:40} {end:?}: {count}");
     }
-    println!("{} tried, {} violated", report.tried, report.violations.len());
-    if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    closing(report.tried, report.violations.len())
 }
 
 /// Random scenarios.
 fn campaign(words: &[&str]) -> ExitCode {
-    let after = |name: &str| words.iter().position(|w| *w == name).and_then(|i| words.get(i + 1)).copied();
-    let number = |name: &str, default: u64| after(name).map_or(Ok(default), str::parse);
-    let places = after("--keep").map(|list| list.split(',').filter_map(|p| p.parse().ok()).collect::<Vec<usize>>());
-    let (Ok(first), Ok(count)) = (number("--first", 1), number("--seeds", 100)) else { return usage() };
+    let places = after(words, "--keep").map(|list| list.split(',').filter_map(|p| p.parse().ok()).collect::<Vec<usize>>());
+    let (Ok(first), Ok(count)) = (number(words, "--first", 1), number(words, "--seeds", 100)) else { return usage() };
     let report = random::run(first, count, places.as_deref(), &|line| println!("{line}"));
     for (end, count) in &report.ends {
         println!("{end}: {count}");
     }
-    println!("{} tried, {} violated", report.tried, report.violations.len());
-    if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    closing(report.tried, report.violations.len())
 }
 
 /// Mutated inputs of every entry point.
 fn fuzz(words: &[&str]) -> ExitCode {
-    let after = |name: &str| words.iter().position(|w| *w == name).and_then(|i| words.get(i + 1)).copied();
-    let number = |name: &str, default: u64| after(name).map_or(Ok(default), str::parse);
-    let (Ok(first), Ok(count)) = (number("--first", 1), number("--inputs", 100_000)) else { return usage() };
+    let (Ok(first), Ok(count)) = (number(words, "--first", 1), number(words, "--inputs", 100_000)) else { return usage() };
     let report = proof::fuzz::run(first, count, &|line| println!("{line}"));
     for ((entry, end), count) in &report.ends {
         println!("{entry:32} {end:22} {count:6}");
     }
-    println!("{} tried, {} violated", report.tried, report.violations.len());
-    if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    closing(report.tried, report.violations.len())
+}
+
+/// The word after an option.
+fn after<'a>(words: &[&'a str], name: &str) -> Option<&'a str> {
+    words.iter().position(|w| *w == name).and_then(|i| words.get(i + 1)).copied()
+}
+
+fn number(words: &[&str], name: &str, default: u64) -> Result<u64, std::num::ParseIntError> {
+    after(words, name).map_or(Ok(default), str::parse)
+}
+
+/// The last line of every campaign, and its exit code.
+fn closing(tried: usize, violated: usize) -> ExitCode {
+    println!("{tried} tried, {violated} violated");
+    if violated == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn usage() -> ExitCode {

@@ -93,7 +93,7 @@ pub fn prepare(workflow: &Workflow, seed: u64, artefacts: &Artefacts) -> Prepare
 }
 
 /// The world as another session may go on in it.
-fn at_rest(cloud: &Cloud) -> World {
+pub fn at_rest(cloud: &Cloud) -> World {
     let now_ms = cloud.now_ms();
     World { now_ms, ..cloud.world().clone() }
 }

@@ -4,7 +4,6 @@ use super::judge;
 use super::random::{Event, Scenario};
 use consortium::session::Session;
 use domain::ids::sha256_hex;
-use domain::order::NodeOrder;
 use local_cloud::{Call, Cloud, World};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,8 +42,7 @@ fn pushed(cloud: &Cloud, call: &Call) -> Option<String> {
 
 /// Whether an order stops irita.
 fn stops(params: &Value) -> bool {
-    let texts = params["Parameters"].as_object().into_iter().flatten().filter_map(|(_, v)| v[0].as_str());
-    texts.filter_map(|t| NodeOrder::decode(t).ok()).any(|o| matches!(o.verb.as_str(), "stop-service" | "restart-service"))
+    crate::orders(&params["Parameters"]).any(|o| matches!(o.verb.as_str(), "stop-service" | "restart-service"))
 }
 
 /// Judges the world when nothing moves any more. `Ok` = how it ended.

@@ -4,7 +4,7 @@ use consortium::artefacts::Artefacts;
 use domain::order::NodeOrder;
 use local_cloud::Call;
 use proof::campaign::{Case, Cut, End, Workflow, prepare};
-use proof::{World, launch, look, request, session, virtually};
+use proof::{World, change_orders, launch, look, request, session, virtually};
 use serde_json::{Value, json};
 
 /// The shipped stack with one machine changed.
@@ -45,7 +45,7 @@ fn a_removed_retry_is_caught_by_a_fault_that_passes() {
 
 #[test]
 fn a_removed_retry_of_a_child_is_caught_by_a_lost_start() {
-    // The third start is that of the first command; the first two are the children that make nodes and hold the ceremony.
+    // The first child that a launch starts makes its nodes.
     let lost = ["StartExecution#1=lost"];
     assert_eq!(ends(&Artefacts::default(), &lost, None).0, End::AsAsked);
     let defective = with("launch-network", |states| forget_retry(&mut states["MakeNodes"], "StepFunctions.SdkClientException"));
@@ -86,14 +86,8 @@ fn forgotten_objects_are_caught_by_the_judge() {
 
 /// Changes every order that a node is sent.
 fn reorder(call: &mut Call, change: impl Fn(&mut NodeOrder)) {
-    if call.action != "SendCommand" {
-        return;
-    }
-    for text in call.params["Parameters"].as_object_mut().into_iter().flatten().filter_map(|(_, v)| v.get_mut(0)) {
-        if let Some(mut order) = text.as_str().and_then(|t| NodeOrder::decode(t).ok()) {
-            change(&mut order);
-            *text = json!(order.encode().expect("encodes"));
-        }
+    if call.action == "SendCommand" {
+        change_orders(&mut call.params["Parameters"], change);
     }
 }
 

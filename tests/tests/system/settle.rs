@@ -2,9 +2,8 @@
 
 use consortium::artefacts::Artefacts;
 use consortium::session::{Place, Session};
-use domain::order::NodeOrder;
 use local_cloud::Caller;
-use proof::{World, launch, look, request, session, story, virtually, whole};
+use proof::{World, change_orders, launch, look, request, session, story, virtually, whole};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -156,16 +155,11 @@ async fn commands_of<T>(s: &Session, work: impl Future<Output = T>) -> (T, Vec<V
 }
 
 /// The same command for other machines: its order speaks of them as if it had meant them.
-fn redirect(command: &Value, names: &BTreeMap<String, String>) -> Option<Value> {
+fn redirect(command: &Value, names: &BTreeMap<String, String>) -> Value {
     let mut command = command.clone();
-    for text in command["Parameters"].as_object_mut()?.values_mut().filter_map(|v| v.get_mut(0)) {
-        if let Some(mut order) = text.as_str().and_then(|t| NodeOrder::decode(t).ok()) {
-            order.nodes.iter_mut().for_each(|n| n.instance = names[&n.name].clone());
-            *text = json!(order.encode().ok()?);
-        }
-    }
+    change_orders(&mut command["Parameters"], |order| order.nodes.iter_mut().for_each(|n| n.instance = names[&n.name].clone()));
     command["InstanceIds"] = json!(names.values().collect::<Vec<_>>());
-    Some(command)
+    command
 }
 
 #[test]
@@ -191,7 +185,7 @@ fn late_commands_of_a_dead_launch_do_nothing_to_its_successor() {
         assert!(names.len() == 4 && late.len() >= 6, "{names:?} {}", late.len());
         let before = s.cloud.world().commands.len();
         let caller = Caller::new(&s.cloud, &role, "us-east-1");
-        for command in late.iter().filter_map(|c| redirect(c, &names)) {
+        for command in late.iter().map(|c| redirect(c, &names)) {
             let (status, answer) = caller.json("ssm", "AmazonSSM.SendCommand", command).await;
             assert_eq!(status, 200, "{answer}");
         }
