@@ -44,6 +44,8 @@ pub static BOOT: Latency = assumed("boot", (9_000, 16_000), "RunInstances to `ru
 pub static AGENT: Latency = assumed("agent", (15_000, 30_000), "`running` to the Systems Manager agent's first ping");
 /// A command from SendCommand to the agent.
 pub static DELIVERY: Latency = assumed("delivery", (400, 1_500), "a command from SendCommand to the agent");
+/// `running` until user data has installed Docker.
+pub static DOCKER: Latency = assumed("docker", (8_000, 20_000), "`running` until the first boot's user data has installed Docker");
 /// Pulling the image.
 pub static PULL: Latency = assumed("pull", (12_000, 25_000), "pulling the image, about 200 MB");
 /// One irita command in a container.
@@ -70,13 +72,14 @@ pub static PEERING_SETUP: Latency = assumed("peering-setup", (1_000, 5_000), "an
 pub static PEERING_SETUP_FAR: Latency = assumed("peering-setup-far", (5_000, 30_000), "the same across regions");
 
 /// Every one.
-pub static ALL: [&Latency; 18] = [
+pub static ALL: [&Latency; 19] = [
     &API_CALL,
     &COLD_START,
     &WARM_START,
     &BOOT,
     &AGENT,
     &DELIVERY,
+    &DOCKER,
     &PULL,
     &IRITA,
     &FORMAT,

@@ -59,6 +59,10 @@ pub struct Instance {
     pub running_ms: u64,
     /// When its agent answers; `u64::MAX` = never.
     pub online_ms: u64,
+    /// When its first boot has installed Docker.
+    pub docker_ms: u64,
+    /// Image -> when it is there.
+    pub pulled: BTreeMap<String, u64>,
     /// When it was told to end; 0 = never.
     pub ending_ms: u64,
     /// When it is gone.

@@ -171,7 +171,18 @@ impl Host for SimHost {
     }
 
     async fn pull(&self, image: &str) -> Result<String, Fault> {
-        self.cloud.pass(&PULL, &self.instance).await;
+        let (now, there, docker) = {
+            let world = self.cloud.world();
+            let machine = world.instances.get(&self.instance);
+            (self.cloud.now_ms(), machine.and_then(|i| i.pulled.get(image).copied()), machine.map_or(0, |i| i.docker_ms))
+        };
+        tokio::time::sleep(Duration::from_millis(there.unwrap_or(docker).saturating_sub(now))).await;
+        if there.is_some() {
+            // The registry is asked whether the tag still means this image.
+            self.cloud.pass(&API_CALL, &self.instance).await;
+        } else {
+            self.cloud.pass(&PULL, &self.instance).await;
+        }
         if self.fault("dies") == "preparing" {
             self.die().await;
         }

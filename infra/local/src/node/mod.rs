@@ -1,5 +1,6 @@
 //! Simulated nodes: a machine with disks, files and time, on which the real `nodectl` library runs against a simulated irita.
 
+pub(crate) mod first_boot;
 mod host;
 mod irita;
 mod irita_flags;

@@ -5,6 +5,7 @@ use crate::cloud::{ApiError, Call, Cloud, Reply};
 use crate::iam::Keys;
 use crate::latency::{AGENT, BOOT, LAG, TERMINATE};
 use crate::world::{Instance, Plain, Tags, Volume, World};
+use crate::node::first_boot;
 use crate::{chain, names};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -138,7 +139,7 @@ fn run_instances(cloud: &Cloud, world: &mut World, call: &Call, now: u64) -> Rep
             devices.insert(volume.device.clone(), volume.id.clone());
             world.volumes.insert(volume.id.clone(), volume);
         }
-        let instance = Instance {
+        let mut instance = Instance {
             id: id.clone(),
             account: account.clone(),
             region: call.region.clone(),
@@ -159,9 +160,12 @@ fn run_instances(cloud: &Cloud, world: &mut World, call: &Call, now: u64) -> Rep
             visible_ms,
             running_ms,
             online_ms,
+            docker_ms: 0,
+            pulled: BTreeMap::new(),
             ending_ms: 0,
             ended_ms: 0,
         };
+        first_boot::draw(cloud, world, &mut instance, text(data, "UserData"));
         world.instances.insert(id.clone(), instance);
         ids.push(id);
     }

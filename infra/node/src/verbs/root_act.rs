@@ -170,9 +170,27 @@ async fn query<H: Host>(job: &Job<'_, H>, words: &[&str]) -> Result<Value, Fault
     answers::json(&words.join(" "), &job.host.irita(job.image, &job.at.home(), &args, &[]).await?)
 }
 
+/// Waits for the chain's first block: the launch asks for its act as soon as the nodes run, and before that block every query
+/// finds an empty store, in which nobody has a role that could be taken.
+async fn first_block<H: Host>(job: &Job<'_, H>) -> Result<(), Fault> {
+    let until = job.host.now() + DEADLINE_S;
+    loop {
+        if let Some(body) = job.host.rpc("/status").await?
+            && answers::status(&body)?.height > 0
+        {
+            return Ok(());
+        }
+        if job.host.now() >= until {
+            return Err(Fault::new(Class::Transient, format!("this node saw no block within {DEADLINE_S} s")));
+        }
+        job.host.sleep(1).await;
+    }
+}
+
 /// The act of the order as a transaction; `None` when the chain shows that it has been done.
 async fn make<H: Host>(job: &Job<'_, H>) -> Result<Option<Made>, Fault> {
     let act: Act = job.param("act")?;
+    first_block(job).await?;
     let rule: Rule = domain::fault::parse(RULE, serde_json::from_str(&job.text(&job.at.identity(RULE))?).unwrap_or_default())?;
     let messages = match &act {
         Act::CloseLaunch => {
