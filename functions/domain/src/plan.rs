@@ -147,8 +147,9 @@ impl Plan {
         let block = node_config::block_seconds(&request.config_toml);
         let blocks = u64::from(request.blocks);
         let plan = Plan {
-            // The first block comes after one interval, the last one wanted must be below the tip.
-            first_look_s: ((blocks + 2) as f64 * block) as u64,
+            // Counted from when all nodes run. The last block wanted must be below the tip; intervals are somewhat longer than
+            // timeout_commit, and began when the first nodes ran.
+            first_look_s: ((blocks + 1) as f64 * block) as u64,
             deadline_s: ((blocks + 2) as f64 * block * 2.0) as u64 + 60,
             network: request.network.clone(),
             chain_id: request.chain_id.clone(),

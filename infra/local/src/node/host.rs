@@ -176,9 +176,10 @@ impl Host for SimHost {
             let machine = world.instances.get(&self.instance);
             (self.cloud.now_ms(), machine.and_then(|i| i.pulled.get(image).copied()), machine.map_or(0, |i| i.docker_ms))
         };
-        tokio::time::sleep(Duration::from_millis(there.unwrap_or(docker).saturating_sub(now))).await;
-        if there.is_some() {
-            // The registry is asked whether the tag still means this image.
+        let fails = self.fault("pull") == "fail";
+        tokio::time::sleep(Duration::from_millis(there.filter(|_| !fails).unwrap_or(docker).saturating_sub(now))).await;
+        if there.is_some() || fails {
+            // The registry is asked what the tag means now.
             self.cloud.pass(&API_CALL, &self.instance).await;
         } else {
             self.cloud.pass(&PULL, &self.instance).await;
@@ -186,7 +187,7 @@ impl Host for SimHost {
         if self.fault("dies") == "preparing" {
             self.die().await;
         }
-        if self.fault("pull") == "fail" {
+        if fails {
             return Err(Fault::internal(format!("docker pull {image}: exit 1: manifest unknown")));
         }
         let content = if self.fault("image") == "other" { format!("{image}, as somebody else made it") } else { image.to_string() };

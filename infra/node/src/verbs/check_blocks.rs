@@ -44,7 +44,7 @@ pub(crate) async fn run<H: Host>(job: &Job<'_, H>) -> Result<Value, Fault> {
             let votes: Vec<String> = (0..validators.len()).map(bitmap).collect();
             return Ok(json!({"from": next.saturating_sub(last.len() as u64), "to": next - 1, "hash": hash, "validators": validators.len(), "votes": votes}));
         }
-        host.sleep(2).await;
+        host.sleep(1).await;
     }
 }
 
