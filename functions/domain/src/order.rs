@@ -42,11 +42,17 @@ pub fn is_plain(text: &str, max: usize) -> bool {
     text.len() <= max && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }
 
-/// Refuses what cannot be a network's or an execution's name.
-pub fn check_names(network: &str, execution: &str) -> Result<(), Fault> {
+/// Refuses what cannot be a network's name.
+pub fn check_network(network: &str) -> Result<(), Fault> {
     if network.is_empty() || !is_plain(network, 32) {
         return Err(Fault::field("network", "not a network's name", "\"testnet\""));
     }
+    Ok(())
+}
+
+/// Refuses what cannot be a network's or an execution's name.
+pub fn check_names(network: &str, execution: &str) -> Result<(), Fault> {
+    check_network(network)?;
     // EventBridge chooses the names of executions that it starts, so nothing but the characters can be asked of them.
     if execution.is_empty() || !is_plain(execution, 80) {
         return Err(Fault::field("execution", "not an execution's name", "\"testnet-launch-01ARZ3NDEKTSV4RRFFQ69G5FAV\""));

@@ -49,8 +49,19 @@ pub struct Cut {
     pub end: (&'static str, &'static str, &'static str),
     /// The execution that a person started is ended, and with it all of its children; otherwise the one in that state.
     pub whole: bool,
-    /// Afterwards it is redriven: so many seconds later, or when it has been settled.
-    pub redrive: Option<Option<u64>>,
+    /// Whether it goes on afterwards.
+    pub redrive: Redrive,
+}
+
+/// When an execution that was ended is redriven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redrive {
+    /// Not at all.
+    Never,
+    /// So many seconds later.
+    After(u64),
+    /// When it has been settled.
+    Settled,
 }
 
 /// What a case came to.
@@ -155,13 +166,15 @@ impl Case<'_> {
             .await
             .expect("starts");
         assert_eq!(cut, None, "it never came to that state");
-        if let Some(redrive) = self.cut.as_ref().and_then(|c| c.redrive) {
+        let redrive = self.cut.as_ref().map_or(Redrive::Never, |c| c.redrive);
+        if redrive != Redrive::Never {
             let arn = crate::whole(&s.cloud, &outcome.execution);
-            if redrive.is_none() {
+            match redrive {
+                Redrive::After(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
                 // Only an execution that ended well is refused.
-                let _ = s.cloud.redrive(&arn);
+                _ => drop(s.cloud.redrive(&arn)),
             }
-            tokio::time::sleep(Duration::from_secs(redrive.unwrap_or_default() + 1)).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
             s.cloud.idle().await;
             let e = s.cloud.ended(&arn).await;
             (outcome.status, outcome.error) = (e.status, (e.error, e.cause));
@@ -187,7 +200,7 @@ fn end(cloud: &Cloud, cut: &Cut, execution: &str) -> bool {
     let arn = if cut.whole { crate::whole(cloud, execution) } else { arn };
     let (status, error, cause) = cut.end;
     cloud.stop(&arn, status, error, cause);
-    if let Some(Some(seconds)) = cut.redrive {
+    if let Redrive::After(seconds) = cut.redrive {
         let cloud = cloud.clone();
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(seconds)).await;

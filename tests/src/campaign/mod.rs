@@ -11,7 +11,7 @@ mod pool;
 pub mod random;
 pub mod stops;
 
-pub use case::{Case, Cut, Prepared, at_rest, prepare};
+pub use case::{Case, Cut, Prepared, Redrive, at_rest, prepare};
 pub use judge::{End, Verdict};
 pub use pool::over;
 

@@ -1,7 +1,7 @@
 //! Executions that are ended from outside, where no Catch sees it: at every state of every machine of a workflow they are stopped,
 //! run out of time or pass something too large on, and are redriven before and after they are settled.
 
-use super::{Case, Cut, End, WORKFLOWS, Workflow, matrix, over, prepare};
+use super::{Case, Cut, End, Redrive, WORKFLOWS, matrix, over, prepare};
 use consortium::artefacts::Artefacts;
 use std::collections::BTreeSet;
 
@@ -14,38 +14,38 @@ const WAYS: [(&str, (&str, &str, &str), bool); 5] = [
     ("too large", ("FAILED", "States.DataLimitExceeded", "an output is larger than 262144 bytes"), false),
 ];
 
-/// When it is redriven: not, while its functions may still act, when its settlement waits, and when all is over.
-const REDRIVES: [(&str, Option<Option<u64>>); 3] =
-    [("redriven at once", Some(Some(2))), ("redriven before it is settled", Some(Some(150))), ("redriven later", Some(None))];
+/// When it is redriven: while its functions may still act, when its settlement waits, and when all is over.
+const REDRIVES: [(&str, Redrive); 3] =
+    [("redriven at once", Redrive::After(2)), ("redriven before it is settled", Redrive::After(150)), ("redriven later", Redrive::Settled)];
 
-/// Every way at every state of a workflow's machines.
-fn cuts(states: &BTreeSet<(String, String)>) -> Vec<(String, Cut)> {
+/// Every way at every state of a workflow's machines. A settlement (`settles`) is always redriven: until then it has not had its turn.
+fn cuts(states: &BTreeSet<(String, String)>, settles: bool) -> Vec<(String, Cut)> {
     let mut all = vec![];
     for (machine, state) in states {
         for (name, end, whole) in WAYS {
-            let cut = Cut { machine: machine.clone(), state: state.clone(), end, whole, redrive: None };
+            let cut = Cut { machine: machine.clone(), state: state.clone(), end, whole, redrive: Redrive::Never };
             if whole && end.0 == "ABORTED" {
                 all.extend(REDRIVES.iter().map(|(when, redrive)| (format!("{name}, {when}"), Cut { redrive: *redrive, ..cut.clone() })));
             }
-            all.push((name.to_string(), cut));
+            if !settles {
+                all.push((name.to_string(), cut));
+            }
         }
     }
     all
 }
 
-/// Runs every workflow, or those named. One that settles is left out: who stops that leaves a lock and a record by which the next
-/// command on the network finds what is left.
+/// Runs every workflow, or those named.
 pub fn run(only: &[String], artefacts: &Artefacts, told: &(dyn Fn(&str) + Sync)) -> matrix::Report {
     let mut report = matrix::Report::default();
-    let settles = |w: &Workflow| w.machine == "SettleExecution";
-    for workflow in WORKFLOWS.iter().filter(|w| !settles(w) && (only.is_empty() || only.iter().any(|o| o == w.name))) {
+    for workflow in WORKFLOWS.iter().filter(|w| only.is_empty() || only.iter().any(|o| o == w.name)) {
         let prepared = prepare(workflow, 1, artefacts);
         let case = |cut: Option<Cut>| Case { workflow, prepared: &prepared, artefacts, faults: vec![], cut };
         let states = case(None).run().states;
         for (machine, _) in &states {
             *report.calls.entry((workflow.name.into(), machine.clone())).or_default() += 1;
         }
-        let cuts = cuts(&states);
+        let cuts = cuts(&states, workflow.machine == "SettleExecution");
         told(&format!("{}: {} states, {} cases", workflow.name, states.len(), cuts.len()));
         let ends = over(&cuts, |(way, cut)| {
             let verdict = case(Some(cut.clone())).run().verdict;

@@ -3,7 +3,7 @@
 use consortium::artefacts::Artefacts;
 use domain::order::NodeOrder;
 use local_cloud::Call;
-use proof::campaign::{Case, Cut, End, Workflow, prepare};
+use proof::campaign::{Case, Cut, End, Redrive, Workflow, prepare};
 use proof::{World, change_orders, launch, look, request, session, virtually};
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ fn a_forgotten_settlement_is_caught_by_stopping() {
         state: "WaitForBoot".into(),
         end: ("TIMED_OUT", "States.Timeout", "the execution's own time-out"),
         whole: true,
-        redrive: None,
+        redrive: Redrive::Never,
     };
     assert_eq!(ends(&Artefacts::default(), &[], Some(cut.clone())).0, End::AsBefore);
     let mut defective = Artefacts::default();

@@ -4,7 +4,7 @@ use crate::Context;
 use crate::guard::{param, read_lock};
 use crate::hub::record;
 use domain::Fault;
-use domain::order::check_names;
+use domain::order::{check_names, check_network};
 use serde_json::{Value, json};
 
 /// Reads the ended execution's name and input, the lock and the record, and says what is to be done:
@@ -45,7 +45,7 @@ pub async fn check(ctx: &Context, event: Value) -> Result<Value, Fault> {
 /// them away.
 pub async fn leftovers(ctx: &Context, event: Value) -> Result<Value, Fault> {
     let (network, mut left): (String, Vec<String>) = (param(&event, "network")?, param(&event, "left")?);
-    check_names(&network, "settle")?;
+    check_network(&network)?;
     let bucket = ctx.setting("HUB_BUCKET")?;
     let keys = ctx.aws.list_objects(bucket, &format!("exchange/{network}/")).await?;
     left.extend(keys.into_iter().map(|key| format!("s3://{bucket}/{key}")));

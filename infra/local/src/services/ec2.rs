@@ -4,8 +4,8 @@ use super::{ec2_describe, ec2_peering, ec2_routes, ec2_rules, only, quotas, text
 use crate::cloud::{ApiError, Call, Cloud, Reply};
 use crate::iam::Keys;
 use crate::latency::{AGENT, BOOT, LAG, TERMINATE};
-use crate::world::{Instance, Plain, Tags, Volume, World};
 use crate::node::first_boot;
+use crate::world::{Instance, Plain, Tags, Volume, World};
 use crate::{chain, names};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
