@@ -2,6 +2,7 @@
 
 use super::judge;
 use super::random::{Event, Scenario};
+use crate::secrets::{self, Secret};
 use consortium::session::Session;
 use domain::ids::sha256_hex;
 use local_cloud::{Call, Cloud, World};
@@ -9,24 +10,39 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-/// Wrongs that were seen while a scenario ran.
-pub type Seen = Arc<Mutex<Vec<String>>>;
+/// What was seen while a scenario ran.
+#[derive(Clone, Default)]
+pub struct Seen(Arc<Mutex<(Vec<String>, Vec<Secret>)>>);
 
-/// Watches every command that stops a signer: power that signs must stay above two thirds without it.
+impl Seen {
+    fn add(&self, wrong: Option<String>, secrets: Vec<Secret>) {
+        let mut seen = self.0.lock().unwrap_or_else(|p| p.into_inner());
+        seen.0.extend(wrong);
+        let new = secrets.into_iter().filter(|s| !seen.1.iter().any(|known| known.bytes == s.bytes)).collect::<Vec<_>>();
+        seen.1.extend(new);
+    }
+
+    fn get(&self) -> (Vec<String>, Vec<Secret>) {
+        self.0.lock().unwrap_or_else(|p| p.into_inner()).clone()
+    }
+}
+
+/// Watches every command that stops a signer: power that signs must stay above two thirds without it. And remembers the
+/// secrets of machines before they are ended: what leaked stays leaked when its volume is gone.
 pub fn watch(cloud: &Cloud) -> Seen {
     let seen = Seen::default();
-    let (wrongs, inner) = (seen.clone(), cloud.clone());
-    cloud.tamper(Box::new(move |call| {
-        if let Some(wrong) = pushed(&inner, call) {
-            wrongs.lock().unwrap_or_else(|p| p.into_inner()).push(wrong);
-        }
+    let (kept, inner) = (seen.clone(), cloud.clone());
+    cloud.tamper(Box::new(move |call| match call.action.as_str() {
+        "SendCommand" => kept.add(pushed(&inner, call), vec![]),
+        "TerminateInstances" => kept.add(None, secrets::of(&inner.world())),
+        _ => {}
     }));
     seen
 }
 
 /// Whether this call would take a signer away that the chain cannot spare.
 fn pushed(cloud: &Cloud, call: &Call) -> Option<String> {
-    if call.action != "SendCommand" || !stops(&call.params) {
+    if !stops(&call.params) {
         return None;
     }
     let world = cloud.world();
@@ -47,15 +63,25 @@ fn stops(params: &Value) -> bool {
 
 /// Judges the world when nothing moves any more. `Ok` = how it ended.
 pub async fn hold(s: &Session, scenario: &Scenario, seen: &Seen) -> Result<&'static str, String> {
-    if let Some(wrong) = seen.lock().unwrap_or_else(|p| p.into_inner()).first() {
+    if let Some(wrong) = seen.get().0.first() {
         return Err(wrong.clone());
     }
+    kept(&s.cloud.world(), seen)?;
     always(&s.cloud.world())?;
     let crashed: BTreeSet<usize> = scenario.events.iter().filter_map(|e| if let Event::Crash(_, n) = e { Some(*n) } else { None }).collect();
     let story = || crate::story(s);
     let end = judge::ends(s, scenario.companies.iter().sum::<u32>() as usize, crashed.len()).await.map_err(|why| format!("{why}\n{}", story()))?;
     always(&s.cloud.world())?;
     Ok(end)
+}
+
+/// No secret is recorded anywhere: those of machines that are there, and of those that were ended since [`watch`].
+pub fn kept(world: &World, seen: &Seen) -> Result<(), String> {
+    seen.add(None, secrets::of(world));
+    match secrets::leaks(&seen.get().1, &secrets::sights(world)).first() {
+        Some(leak) => Err(leak.to_string()),
+        None => Ok(()),
+    }
 }
 
 /// What holds at every moment.

@@ -10,8 +10,9 @@ use consortium::session::Session;
 use consortium::work::{Options, Work};
 use domain::ids;
 use local_cloud::World;
+use proof::campaign::invariants;
 use proof::secrets::{self, Leak, Secret, Sight};
-use proof::{companies, request, said, session, virtually};
+use proof::{companies, launch, request, said, session, virtually};
 use serde_json::{Value, json};
 
 /// Every command that a person has of a network's life, from launch to removal; what it printed is a place to look at too.
@@ -300,5 +301,22 @@ fn a_canary_in_a_fault_is_found_in_what_is_told_of_it() {
         for channel in ["task failure", "function failure"] {
             assert!(told(&leaks, "canary", channel, "raw"), "{channel}: {:?}", refused.error);
         }
+    });
+}
+
+#[test]
+fn the_random_campaign_knows_the_secrets_of_machines_that_are_gone() {
+    virtually(async {
+        let s = session(7, &Artefacts::default()).await;
+        let seen = invariants::watch(&s.cloud);
+        assert_eq!(launch(&s, &request(1), &[]).await.status, "SUCCEEDED");
+        let passphrase = volume(&mut s.cloud.world(), "identity").files["/passphrase"].text.clone();
+        s.remove("testnet", false, |_, _, _| {}).await.expect("starts");
+        assert_eq!(invariants::kept(&s.cloud.world(), &seen), Ok(()));
+        let tags = |w: &mut World, text: &str| w.instances.values_mut().for_each(|i| drop(i.tags.insert("Note".into(), text.into())));
+        tags(&mut s.cloud.world(), &passphrase);
+        let told = invariants::kept(&s.cloud.world(), &seen).expect_err("the tag of a machine that was ended");
+        assert!(told.contains("passphrase is in instance"), "{told}");
+        s.cloud.tamper(Box::new(|_| {}));
     });
 }

@@ -4,8 +4,8 @@ pub mod peerings;
 pub mod rules;
 
 use crate::Context;
-use domain::consortium::{is_account, is_member_name};
-use domain::order::{MemberOrder, is_plain};
+use domain::consortium::{is_account, is_member_name, is_region};
+use domain::order::MemberOrder;
 use domain::plan::Member;
 use domain::{Class, Fault, ids};
 
@@ -26,7 +26,7 @@ pub(crate) fn others(ctx: &Context, order: &MemberOrder) -> Result<(Vec<Member>,
     let (pool, agreement) = (ctx.setting("POOL")?, ctx.setting("AGREEMENT")?);
     let mut ranges = vec![("own range".to_string(), ctx.setting("CIDR")?.to_string())];
     for m in before.iter().chain(&rest[1..]) {
-        if !is_member_name(&m.name) || !is_account(&m.account) || !m.vpc.starts_with("vpc-") || !is_plain(&m.region, 20) {
+        if !is_member_name(&m.name) || !is_account(&m.account) || !m.vpc.starts_with("vpc-") || !is_region(&m.region) {
             let why = format!("`{}` in account `{}`, VPC `{}`, region `{}` is no member", m.name, m.account, m.vpc, m.region);
             return Err(Fault::field("members", why, "[{\"name\":\"bank\",\"account\":\"222200000001\",\"vpc\":\"vpc-…\",…}]"));
         }
